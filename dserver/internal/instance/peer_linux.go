@@ -1,0 +1,11 @@
+package instance
+
+import "golang.org/x/sys/unix"
+
+func peerUID(fd uintptr) (uid int, known bool, err error) {
+	cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, false, err
+	}
+	return int(cred.Uid), true, nil
+}
