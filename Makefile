@@ -1,0 +1,76 @@
+# DMicro. "make" checks everything a change must pass, "make help" lists the rest.
+# Only Go, make and a POSIX shell are needed; "race" needs a C compiler, too.
+
+SHELL     := /bin/sh
+GO        ?= go
+GOFMT     ?= gofmt
+FUZZTIME  ?= 30s
+BENCH     ?= .
+COUNT     ?= 6
+PLATFORMS ?= linux darwin windows
+TOOL      := $(GO) tool -modfile=tools/go.mod
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := check
+
+.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean
+
+check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## start the example server, call it, inspect it, stop it
+	@bash examples/quickstart/demo.sh
+
+test: build ## all tests; needs nothing but Go
+	@echo "== tests"
+	@$(GO) test ./...
+
+lint: fmt vet staticcheck ## format check, go vet and staticcheck
+
+fmt: ## fail if a Go file is not formatted
+	@echo "== gofmt"
+	@files=$$(find . -name '.?*' -prune -o -type f -name '*.go' -exec $(GOFMT) -l {} +) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+vet: ## go vet
+	@echo "== go vet"
+	@$(GO) vet ./...
+
+staticcheck: ## staticcheck, in the version that tools/go.mod pins
+	@echo "== staticcheck"
+	@$(TOOL) staticcheck ./...
+
+layers: ## imports follow the layer table and the picture of it is fresh
+	@echo "== layers"
+	@$(GO) test ./internal/archtest
+
+race: ## all tests under the race detector
+	@echo "== tests with the race detector"
+	@CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## every fuzz target in turn, FUZZTIME=30s each
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh
+
+bench: ## benchmarks in the form benchstat reads; BENCH=pattern COUNT=6
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count '$(COUNT)' ./...
+
+cover: ## statement coverage of each package and in total
+	@mkdir -p .cache
+	@$(GO) test -coverprofile=.cache/cover.out ./...
+	@$(GO) tool cover -func=.cache/cover.out | tail -n 1
+
+build: ## compile every package; the first time downloads the libraries and says so
+	@echo "== build (the first one downloads and compiles the libraries)"
+	@$(GO) build -v ./...
+
+cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
+	@for os in $(PLATFORMS); do \
+		echo "== build and vet for $$os" && \
+		GOOS=$$os CGO_ENABLED=0 $(GO) build ./... && GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+	done
+
+clean: ## remove what the other targets left behind
+	rm -rf bin .cache
+	$(GO) clean -testcache
