@@ -1,0 +1,31 @@
+// Package tfilter transforms the payload of a frame between the protocol and
+// the connection: it compresses, adds a check sum, hides.
+//
+// A filter has a byte id, which travels in the frame, and a name. None is
+// registered from the start; a program calls, before it uses the network,
+//
+//	RegGzip(level)  'z' gzip  compresses
+//	RegMD5()        '5' md5   notices accidental damage
+//	RegAES(key)     'a' aes   hides from casual eyes, for old peers only
+//
+// or [Reg] with one of its own. Both sides need the same filters; a peer may
+// name any that is registered, so register only what peers may use.
+//
+// The filters of a message stand in a [PipeTFilter]. Packing applies the LAST
+// filter first and the first one last, unpacking goes from the FIRST to the
+// last: with the pipe "5a" the digest is over the ciphertext and checked before
+// anything is decrypted.
+//
+// # Security
+//
+// Neither md5 nor aes protects against somebody who can change the bytes. md5
+// has no key. aes is AES-CBC with one constant IV and no authentication, as
+// DMicro 1.x peers speak it: equal beginnings of messages show, and bits can
+// be flipped. They exist to talk to old peers; use TLS to be safe.
+//
+// # Concurrency
+//
+// The functions of this package and the filters may be used by any number of
+// goroutines at once. A PipeTFilter belongs to one message and needs exclusive
+// use while it is changed.
+package tfilter
