@@ -1,0 +1,122 @@
+package dserver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/osgochina/dmicro/dserver/internal/instance"
+)
+
+// ending is a command that ends the running server by a signal.
+type ending struct {
+	name   string
+	short  string
+	signal os.Signal
+}
+
+var endings = []ending{
+	{"stop", "stop the running server gracefully (SIGTERM) and wait until it is gone", syscall.SIGTERM},
+	{"quit", "the same as stop, with SIGQUIT", syscall.SIGQUIT},
+}
+
+const (
+	goneTimeout  = 30 * time.Second       // default of --timeout
+	gonePoll     = 20 * time.Millisecond  // how often a leaving server is looked at
+	progressStep = 500 * time.Millisecond // a dot each
+)
+
+func (a *app) endCommand(way ending) *cobra.Command {
+	var pidFile string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   way.name,
+		Short: way.short,
+		RunE: func(*cobra.Command, []string) error {
+			return a.end(way, pidFile, timeout)
+		},
+	}
+	cmd.Flags().StringVar(&pidFile, "pid", "", "pid file of the server")
+	cmd.Flags().DurationVar(&timeout, "timeout", goneTimeout, "how long to wait for the server to be gone")
+	return cmd
+}
+
+func (a *app) end(way ending, pidFile string, timeout time.Duration) error {
+	if !signalsSupported {
+		return fmt.Errorf("%s: this system cannot ask another process to stop; press Ctrl-C in its window", way.name)
+	}
+	h, err := a.findHolder(pidFile)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if err := h.Signal(way.signal); err != nil {
+		return fmt.Errorf("%s [%d]: %w", a.name, h.PID, err)
+	}
+	fmt.Fprintf(a.out, "stopping %s [%d] ", a.name, h.PID)
+	began := time.Now()
+	gone, err := a.waitGone(h, timeout)
+	fmt.Fprintln(a.out)
+	if err != nil {
+		return err
+	}
+	if !gone {
+		return fmt.Errorf("%s [%d] is still running after %v", a.name, h.PID, timeout)
+	}
+	fmt.Fprintf(a.out, "%s [%d] stopped in %v\n", a.name, h.PID, time.Since(began).Round(10*time.Millisecond))
+	return nil
+}
+
+// waitGone waits until the holder has ended, with a dot now and then.
+func (a *app) waitGone(h *instance.Holder, timeout time.Duration) (bool, error) {
+	deadline := time.Now().Add(timeout)
+	dot := time.Now().Add(progressStep)
+	for {
+		gone, err := h.Gone()
+		if gone || err != nil {
+			return gone, err
+		}
+		now := time.Now()
+		if !now.Before(deadline) {
+			return false, nil
+		}
+		if now.After(dot) {
+			fmt.Fprint(a.out, ".")
+			dot = dot.Add(progressStep)
+		}
+		time.Sleep(min(gonePoll, deadline.Sub(now)))
+	}
+}
+
+// findHolder returns the running server: the one that holds pidFile, or the one
+// of the run directory if no file is given.
+func (a *app) findHolder(pidFile string) (*instance.Holder, error) {
+	if pidFile == "" {
+		dir, err := a.runDir()
+		if err != nil {
+			return nil, err
+		}
+		if err := instance.Check(dir); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, a.notRunning()
+			}
+			return nil, err
+		}
+		pidFile = filepath.Join(dir, a.name+".pid")
+	}
+	h, err := instance.FindHolder(pidFile)
+	if errors.Is(err, instance.ErrNotRunning) {
+		return nil, a.notRunning()
+	}
+	return h, err
+}
+
+func (a *app) notRunning() error {
+	return fmt.Errorf("server %s is %w", a.name, instance.ErrNotRunning)
+}

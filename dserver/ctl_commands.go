@@ -1,0 +1,247 @@
+package dserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/logger"
+)
+
+// ctlCommand is one command of ctl. The shell, the one-shot form and the help
+// are made from this alone.
+type ctlCommand struct {
+	name    string
+	aliases []string
+	args    string // in the usage line
+	help    phrase
+	check   cobra.PositionalArgs
+	level   bool // takes --level
+	local   bool // needs no connection
+	inShell bool // makes sense in the shell only
+	names   bool // its argument is the name of a sandbox, for completion
+	run     func(ctx context.Context, s *ctlSession, args []string) error
+}
+
+// ctlCommands is every command of ctl, in the order in which help shows them.
+func ctlCommands() []*ctlCommand {
+	return []*ctlCommand{
+		ctlInfoCommand,
+		{
+			name: "start", args: "SANDBOX", names: true, check: cobra.MaximumNArgs(1), run: ctlStart,
+			help: phrase{"start a stopped sandbox", "启动服务"},
+		},
+		{
+			name: "stop", args: "SANDBOX", names: true, check: cobra.MaximumNArgs(1), run: ctlStop,
+			help: phrase{"stop a running sandbox", "停止服务"},
+		},
+		{
+			name: "debug", args: "[open|true|1|close|false|0]", check: cobra.MaximumNArgs(1), run: ctlDebug,
+			help: phrase{"turn debug lines of the log on or off", "开启或关闭debug模式"},
+		},
+		{
+			name: "log", level: true, check: cobra.NoArgs, run: ctlLog,
+			help: phrase{"print the server's log as it is written", "打印服务端日志"},
+		},
+		{
+			name: "version", aliases: []string{"v"}, check: cobra.NoArgs, run: ctlVersion,
+			help: phrase{"print the version of the running server", "显示服务的版本信息"},
+		},
+		{
+			name: "help", args: "[COMMAND]", check: cobra.MaximumNArgs(1), local: true, run: ctlHelp,
+			help: phrase{"list the commands, or explain one", "显示帮助信息"},
+		},
+		{
+			name: "clear", check: cobra.NoArgs, local: true, inShell: true, run: ctlClear,
+			help: phrase{"clear the screen", "清屏"},
+		},
+		{
+			name: "exit", check: cobra.NoArgs, local: true, inShell: true, run: ctlExit,
+			help: phrase{"leave the shell", "退出"},
+		},
+	}
+}
+
+var ctlInfoCommand = &ctlCommand{
+	name: "ps", aliases: []string{"info", "status"}, check: cobra.NoArgs, run: ctlPs,
+	help: phrase{"list the sandboxes and what they do", "查看服务状态"},
+}
+
+func ctlPs(ctx context.Context, s *ctlSession, _ []string) error {
+	var infos ctlInfos
+	if err := s.call(ctx, methodInfo, nil, &infos, "", msgLost); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(infos)
+	}
+	return s.printInfos(infos)
+}
+
+func ctlStart(ctx context.Context, s *ctlSession, args []string) error {
+	return s.act(ctx, methodStart, strings.Join(args, ""), msgStartFailed, msgStarted)
+}
+
+func ctlStop(ctx context.Context, s *ctlSession, args []string) error {
+	return s.act(ctx, methodStop, strings.Join(args, ""), msgStopFailed, msgStopped)
+}
+
+// act calls a method that does something with the sandbox called name, and says
+// that it was done.
+func (s *ctlSession) act(ctx context.Context, method, name string, failed, done phrase) error {
+	if err := s.call(ctx, method, name, new(ctlResult), name, failed); err != nil {
+		return err
+	}
+	return s.done(done, map[string]any{"sandbox": name})
+}
+
+// ctlDebug takes anything but a word for off as on, as it always did.
+func ctlDebug(ctx context.Context, s *ctlSession, args []string) error {
+	on := true
+	switch strings.ToLower(strings.Join(args, "")) {
+	case "close", "false", "0", "off":
+		on = false
+	}
+	if err := s.call(ctx, methodDebug, on, new(ctlResult), "", msgLost); err != nil {
+		return err
+	}
+	if on {
+		return s.done(msgDebugOn, map[string]any{"debug": true})
+	}
+	return s.done(msgDebugOff, map[string]any{"debug": false})
+}
+
+// ctlLevels are the levels that log takes, each with everything above it.
+var ctlLevels = []struct {
+	name string
+	mask int
+}{
+	{"all", logger.LevelAll},
+	{"debug", logger.LevelAll},
+	{"info", logger.LevelAll &^ (logger.LevelInfo - 1)},
+	{"notice", logger.LevelAll &^ (logger.LevelNotice - 1)},
+	{"warning", logger.LevelAll &^ (logger.LevelWarning - 1)},
+	{"error", logger.LevelAll &^ (logger.LevelError - 1)},
+	{"critical", logger.LevelCritical},
+}
+
+// parseCtlLevel takes the name of a level, or its beginning: warn, crit.
+func parseCtlLevel(name string) (int, bool) {
+	for _, l := range ctlLevels {
+		if name != "" && strings.HasPrefix(l.name, strings.ToLower(name)) {
+			return l.mask | logger.LevelPanic | logger.LevelFatal, true
+		}
+	}
+	return 0, false
+}
+
+func ctlLevelNames() string {
+	var names []string
+	for _, l := range ctlLevels {
+		names = append(names, l.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// ctlLog prints lines until Ctrl-C, or until the server has gone.
+func ctlLog(ctx context.Context, s *ctlSession, _ []string) error {
+	mask, ok := parseCtlLevel(s.level)
+	if !ok {
+		return &exitError{code: codeUsage, err: fmt.Errorf(msgBadLevel.in(s.msg), s.level, ctlLevelNames())}
+	}
+	ctx, stop := s.untilInterrupt(ctx)
+	defer stop()
+	s.client.lines.restart()
+	if err := s.call(ctx, methodOpenLogger, mask, new(ctlResult), "", msgLost); err != nil {
+		return err
+	}
+	s.note(msgLogOn)
+	for {
+		select {
+		case line := <-s.client.incoming:
+			s.printLine(line)
+		case <-s.client.lost():
+			s.drain()
+			return errors.New(msgLost.in(s.msg))
+		case <-ctx.Done():
+			s.drain()
+			end, cancel := s.briefly()
+			defer cancel()
+			if err := s.call(end, methodCloseLogger, nil, new(ctlResult), "", msgLost); err != nil {
+				return err
+			}
+			s.note(msgLogOff)
+			return nil
+		}
+	}
+}
+
+func ctlVersion(ctx context.Context, s *ctlSession, _ []string) error {
+	var v versionInfo
+	if err := s.call(ctx, methodVersion, nil, &v, "", msgLost); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(v)
+	}
+	_, err := fmt.Fprint(s.out, v.block())
+	return err
+}
+
+func ctlHelp(_ context.Context, s *ctlSession, args []string) error {
+	if len(args) == 0 {
+		_, err := fmt.Fprint(s.out, s.helpText())
+		return err
+	}
+	for _, cmd := range s.tree().Commands() {
+		if cmd.Name() == args[0] || cmd.HasAlias(args[0]) {
+			cmd.SetOut(s.out)
+			return cmd.Help()
+		}
+	}
+	return s.unknown(args)
+}
+
+func ctlClear(_ context.Context, s *ctlSession, _ []string) error {
+	_, err := fmt.Fprint(s.out, "\x1b[H\x1b[2J")
+	return err
+}
+
+func ctlExit(_ context.Context, s *ctlSession, _ []string) error {
+	s.leave = true
+	return nil
+}
+
+// call calls a method, and turns a status into an error in the user's language.
+// Subject is the sandbox that was named, and otherwise is said of failures that
+// have no code of their own.
+func (s *ctlSession) call(ctx context.Context, method string, arg, reply any, subject string, otherwise phrase) error {
+	stat := s.client.call(ctx, method, arg, reply)
+	if stat.OK() {
+		return nil
+	}
+	// The same code stands for a lost connection and for ctlRefused; the text tells them apart.
+	if stat.Code() == drpc.CodeConnClosed && stat.Msg() == drpc.CodeText(drpc.CodeConnClosed) {
+		return errors.New(msgLost.in(s.msg))
+	}
+	detail := ""
+	if cause := stat.Cause(); cause != nil && cause.Error() != "" {
+		detail = ": " + cause.Error()
+	}
+	switch stat.Code() {
+	case ctlNoName:
+		return &exitError{code: codeUsage, err: errors.New(msgNoName.in(s.msg))}
+	case ctlNotFound:
+		return fmt.Errorf(msgNotFound.in(s.msg)+"%s", subject, detail)
+	case ctlRefused:
+		return fmt.Errorf("%s: %s%s", otherwise.in(s.msg), stat.Msg(), detail)
+	case ctlFailed:
+		return errors.New(otherwise.in(s.msg) + detail)
+	}
+	return fmt.Errorf("%s: %s (%s)%s", otherwise.in(s.msg), stat.Msg(), strconv.Itoa(int(stat.Code())), detail)
+}

@@ -1,0 +1,192 @@
+package dserver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/dserver/internal/instance"
+	"github.com/osgochina/dmicro/logger"
+)
+
+const (
+	maxCtlSessions = 64                     // more are turned away
+	ctlCloseTime   = 300 * time.Millisecond // for calls that are being answered when the server leaves
+)
+
+// ctlServer serves the control socket of a running server.
+type ctlServer struct {
+	server   *DServer
+	listener net.Listener
+	endpoint drpc.Endpoint
+	lines    *logHub
+	accepts  sync.WaitGroup
+}
+
+// openCtl listens at path and serves until close.
+func (s *DServer) openCtl(path string) (*ctlServer, error) {
+	endpoint, err := drpc.New(drpc.EndpointConfig{
+		Network: "unix", ListenIP: path, DefaultBodyCodec: "json", MaxMessageSize: maxCtlMessage,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &ctlServer{server: s, endpoint: endpoint, lines: newLogHub()}
+	c.register()
+	if c.listener, err = instance.Listen(path); err != nil {
+		return nil, errors.Join(err, endpoint.Close())
+	}
+	c.accepts.Go(c.accept)
+	return c, nil
+}
+
+func (c *ctlServer) register() {
+	drpc.HandleCall(c.endpoint.Router(), methodInfo, c.info)
+	drpc.HandleCall(c.endpoint.Router(), methodVersion, c.version)
+	drpc.HandleCall(c.endpoint.Router(), methodStart, c.start)
+	drpc.HandleCall(c.endpoint.Router(), methodStop, c.stop)
+	drpc.HandleCall(c.endpoint.Router(), methodDebug, c.debug)
+	drpc.HandleCall(c.endpoint.Router(), methodOpenLogger, c.openLogger)
+	drpc.HandleCall(c.endpoint.Router(), methodCloseLogger, c.closeLogger)
+}
+
+// accept hands connections of this user to the endpoint. The endpoint does not
+// listen itself, so that nobody gets to speak before it is known who speaks.
+func (c *ctlServer) accept() {
+	for {
+		conn, err := c.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			logger.Warningf(context.Background(), "ctl: accept: %v", err)
+			time.Sleep(10 * time.Millisecond) // out of descriptors, for a while
+			continue
+		}
+		if err := c.admit(conn); err != nil {
+			logger.Warningf(context.Background(), "ctl: connection refused: %v", err)
+			conn.Close()
+		}
+	}
+}
+
+func (c *ctlServer) admit(conn net.Conn) error {
+	if err := instance.CheckPeer(conn); err != nil {
+		return err
+	}
+	if c.endpoint.CountSession() >= maxCtlSessions {
+		return errors.New("too many control connections")
+	}
+	if _, stat := c.endpoint.ServeConn(conn); !stat.OK() {
+		return errors.New(stat.String())
+	}
+	return nil
+}
+
+// close removes the socket and ends the sessions. It waits a moment only: a
+// call that is still being answered belongs to a sandbox that does not end.
+func (c *ctlServer) close() {
+	c.listener.Close()
+	c.accepts.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.lines.close()
+		if err := c.endpoint.Close(); err != nil {
+			logger.Warningf(context.Background(), "ctl: %v", err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(ctlCloseTime):
+	}
+}
+
+func (c *ctlServer) info(drpc.CallCtx, *ctlResult) (ctlInfos, *drpc.Status) {
+	now := time.Now()
+	var infos ctlInfos
+	for _, u := range c.server.allUnits() {
+		st := u.status()
+		infos.List = append(infos.List, ctlInfo{
+			SandBoxName: u.name,
+			ServiceName: u.service.name,
+			Status:      string(st.state),
+			Description: st.describe(now),
+			Reason:      st.reason,
+		})
+	}
+	return infos, nil
+}
+
+func (c *ctlServer) version(drpc.CallCtx, *ctlResult) (versionInfo, *drpc.Status) {
+	return ownVersion(), nil
+}
+
+func (c *ctlServer) start(_ drpc.CallCtx, name *string) (ctlResult, *drpc.Status) {
+	u, stat := c.find(*name)
+	if stat != nil {
+		return ctlResult{}, stat
+	}
+	if err := c.server.startUnit(u); err != nil {
+		return ctlResult{}, drpc.NewStatus(ctlRefused, err.Error())
+	}
+	logger.Noticef(context.Background(), "ctl: sandbox [%s] started", u.name)
+	if err := u.outcome(settleTime); err != nil {
+		return ctlResult{}, drpc.NewStatus(ctlFailed, "start failed", err)
+	}
+	return ctlResult{}, nil
+}
+
+func (c *ctlServer) stop(_ drpc.CallCtx, name *string) (ctlResult, *drpc.Status) {
+	u, stat := c.find(*name)
+	if stat != nil {
+		return ctlResult{}, stat
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.server.stopLimit())
+	defer cancel()
+	err := u.stop(ctx)
+	switch {
+	case errors.Is(err, errNotRunning):
+		return ctlResult{}, drpc.NewStatus(ctlRefused, err.Error())
+	case err != nil:
+		return ctlResult{}, drpc.NewStatus(ctlFailed, "stop failed", err)
+	}
+	logger.Noticef(context.Background(), "ctl: sandbox [%s] stopped", u.name)
+	return ctlResult{}, nil
+}
+
+func (c *ctlServer) find(name string) (*unit, *drpc.Status) {
+	if name == "" {
+		return nil, drpc.NewStatus(ctlNoName, "no sandbox was named")
+	}
+	u, err := c.server.findUnit(name)
+	if err != nil {
+		return nil, drpc.NewStatus(ctlNotFound, "not found: ["+name+"]", err)
+	}
+	return u, nil
+}
+
+// debug switches debug lines, for this process and for those it starts.
+func (c *ctlServer) debug(_ drpc.CallCtx, on *bool) (ctlResult, *drpc.Status) {
+	logger.SetDebug(*on)
+	if err := os.Setenv("DEBUG", strconv.FormatBool(*on)); err != nil {
+		return ctlResult{}, drpc.NewStatus(ctlFailed, "debug failed", err)
+	}
+	return ctlResult{}, nil
+}
+
+func (c *ctlServer) openLogger(ctx drpc.CallCtx, level *int) (ctlResult, *drpc.Status) {
+	sess := ctx.Session()
+	c.lines.open(sess.ID(), *level, sess)
+	return ctlResult{}, nil
+}
+
+func (c *ctlServer) closeLogger(ctx drpc.CallCtx, _ *ctlResult) (ctlResult, *drpc.Status) {
+	c.lines.drop(ctx.Session().ID())
+	return ctlResult{}, nil
+}
