@@ -140,10 +140,10 @@ func (p *PipeTFilter) OnUnpackLimit(data []byte, limit int) ([]byte, error) {
 	}
 	for i, f := range p.filters {
 		out, err := unpackLimit(f, data, stageLimit(limit, len(p.filters)-1-i))
-		if size := (*SizeError)(nil); errors.As(err, &size) {
-			err = &SizeError{Limit: limit}
-		}
 		if err != nil {
+			if size := (*SizeError)(nil); errors.As(err, &size) {
+				err = &SizeError{Limit: limit} // the whole pipe's, not the stage's
+			}
 			return nil, filterError(f, err)
 		}
 		data = out

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,7 +201,7 @@ func TestLimitHoldsForEveryPipe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, limit := range []int{n, n + 1, 1 << 62} {
+		for _, limit := range []int{n, n + 1, math.MaxInt} {
 			if got, err := p.OnUnpackLimit(packed, limit); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("pipe %q, limit %d: %d bytes, %v", ids, limit, len(got), err)
 			}
