@@ -1,0 +1,14 @@
+// Package docs keeps the documents of this module true: it compiles every Go snippet, follows every relative link
+// and looks up every qualified name and make target that README and docs mention.
+//
+// A fence that begins with ```go and a package clause is a complete program and compiles as it stands. Other Go
+// fences say what they are, after the word go, which readers do not see:
+//
+//	```go fragment session     statements, in a function with ctx and what the further words provide
+//	```go declarations         declarations of one file, imports left out
+//
+// The words and what they provide are the table in snippet.go. Fragments may leave variables unused; everything else
+// is compiled as the Go compiler would.
+//
+// The package keeps no state; its functions may be used concurrently.
+package docs
