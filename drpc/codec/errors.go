@@ -37,14 +37,21 @@ func (e *TypeError) Error() string {
 	return fmt.Sprintf("%s codec: unsupported type %v: want %s", e.Codec, e.Type, e.Want)
 }
 
-// ValueError says that the plain codec read text which is no value of the
-// target's type. The text itself comes from the peer and is not repeated.
+// ValueError says that the plain or form codec read text which is no value of
+// the target's type. The text itself comes from the peer and is not repeated.
 type ValueError struct {
-	Type reflect.Type // the target's type
-	Err  error        // strconv.ErrSyntax or strconv.ErrRange
+	Codec string       // name of the codec
+	Field string       // key of the form, empty for plain
+	Type  reflect.Type // the target's type
+	Err   error        // in general strconv.ErrSyntax or strconv.ErrRange
 }
 
-func (e *ValueError) Error() string { return fmt.Sprintf("plain codec: %v: %v", e.Type, e.Err) }
+func (e *ValueError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s codec: %v: %v", e.Codec, e.Type, e.Err)
+	}
+	return fmt.Sprintf("%s codec: %s: %v: %v", e.Codec, e.Field, e.Type, e.Err)
+}
 
-// Unwrap returns strconv.ErrSyntax or strconv.ErrRange.
+// Unwrap returns Err.
 func (e *ValueError) Unwrap() error { return e.Err }

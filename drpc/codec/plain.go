@@ -1,10 +1,8 @@
 package codec
 
 import (
-	"errors"
 	"reflect"
 	"slices"
-	"strconv"
 )
 
 // Id and name of [PlainCodec].
@@ -57,7 +55,11 @@ func (PlainCodec) AppendMarshal(dst []byte, v any) ([]byte, error) {
 		}
 		r = r.Elem()
 	}
-	return appendPlain(dst, r)
+	out, err := appendText(dst, r)
+	if err != nil {
+		return dst, notPlain(v, plainTypes)
+	}
+	return out, nil
 }
 
 // Unmarshal parses data into the value that v points to. Text that is no number
@@ -81,10 +83,10 @@ func (PlainCodec) Unmarshal(data []byte, v any) error {
 	}
 	target := p.Elem()
 	if target.Kind() != reflect.Pointer {
-		return parsePlain(data, target)
+		return setPlain(data, target)
 	}
 	fresh := reflect.New(target.Type().Elem()) // stored only when it is set
-	if err := parsePlain(data, fresh.Elem()); err != nil {
+	if err := setPlain(data, fresh.Elem()); err != nil {
 		return err
 	}
 	target.Set(fresh)
@@ -93,80 +95,16 @@ func (PlainCodec) Unmarshal(data []byte, v any) error {
 
 const plainTypes = "a string, []byte, bool, number or a pointer to one"
 
-func appendPlain(dst []byte, v reflect.Value) ([]byte, error) {
-	switch v.Kind() {
-	case reflect.String:
-		return append(dst, v.String()...), nil
-	case reflect.Bool:
-		return strconv.AppendBool(dst, v.Bool()), nil
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return strconv.AppendInt(dst, v.Int(), 10), nil
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return strconv.AppendUint(dst, v.Uint(), 10), nil
-	case reflect.Float32, reflect.Float64:
-		return strconv.AppendFloat(dst, v.Float(), 'f', -1, v.Type().Bits()), nil
-	case reflect.Slice:
-		if isBytes(v.Type()) {
-			return append(dst, v.Bytes()...), nil
-		}
-	}
-	return dst, notPlain(v.Interface(), plainTypes)
-}
-
-// parsePlain sets the addressable v, which is no pointer.
-func parsePlain(data []byte, v reflect.Value) error {
-	switch {
-	case isBytes(v.Type()):
-		v.SetBytes(slices.Clone(data))
+// setPlain sets the settable v, which is no pointer.
+func setPlain(data []byte, v reflect.Value) error {
+	switch err := parseText(data, v); err {
+	case nil:
 		return nil
-	case len(data) == 0 && isScalar(v.Kind()):
-		v.SetZero()
-		return nil
-	default:
-		return parseScalar(string(data), v)
-	}
-}
-
-func isBytes(t reflect.Type) bool {
-	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
-}
-
-// isScalar reports whether k is a bool or number.
-func isScalar(k reflect.Kind) bool {
-	return reflect.Bool <= k && k <= reflect.Float64 && k != reflect.Uintptr
-}
-
-func parseScalar(text string, v reflect.Value) (err error) {
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(text)
-	case reflect.Bool:
-		var b bool
-		if b, err = strconv.ParseBool(text); err == nil {
-			v.SetBool(b)
-		}
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		var n int64
-		if n, err = strconv.ParseInt(text, 10, v.Type().Bits()); err == nil {
-			v.SetInt(n)
-		}
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		var n uint64
-		if n, err = strconv.ParseUint(text, 10, v.Type().Bits()); err == nil {
-			v.SetUint(n)
-		}
-	case reflect.Float32, reflect.Float64:
-		var f float64
-		if f, err = strconv.ParseFloat(text, v.Type().Bits()); err == nil {
-			v.SetFloat(f)
-		}
-	default:
+	case errNotText:
 		return notPlain(v.Addr().Interface(), "a pointer to "+plainTypes)
+	default:
+		return &ValueError{Codec: PlainName, Type: v.Type(), Err: err}
 	}
-	if err != nil {
-		return &ValueError{Type: v.Type(), Err: errors.Unwrap(err)}
-	}
-	return nil
 }
 
 func notPlain(v any, want string) error {
