@@ -73,4 +73,3 @@ cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
 
 clean: ## remove what the other targets left behind
 	rm -rf bin .cache
-	$(GO) clean -testcache
