@@ -25,7 +25,7 @@ type Codec interface {
 }
 
 // Appender is what a [Codec] implements, besides, to encode into a buffer that
-// the caller already has. All codecs of this package do.
+// the caller already has. [JSONCodec], [PlainCodec] and [ProtoCodec] do.
 type Appender interface {
 	// AppendMarshal appends the encoding of v to dst and returns the longer
 	// slice. With an error it returns dst as it was; bytes between the length

@@ -56,7 +56,8 @@ func get(tb testing.TB, name string) codec.Codec {
 func TestRegisteredCodecsAreFoundByIDAndName(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]byte{
-		codec.JsonName: codec.JsonId, codec.PlainName: codec.PlainId, codec.ProtobufName: codec.ProtobufId, "upper": 'U',
+		codec.JsonName: codec.JsonId, codec.PlainName: codec.PlainId, codec.ProtobufName: codec.ProtobufId,
+		codec.FormName: codec.FormId, codec.XmlName: codec.XmlId, "upper": 'U',
 	} {
 		byID, err := codec.Get(id)
 		if err != nil || byID.ID() != id || byID.Name() != name {
@@ -67,7 +68,7 @@ func TestRegisteredCodecsAreFoundByIDAndName(t *testing.T) {
 			t.Errorf("GetByName(%q) = %v, %v", name, byName, err)
 		}
 	}
-	if codec.JsonId != 'j' || codec.PlainId != 's' || codec.ProtobufId != 'p' {
+	if codec.JsonId != 'j' || codec.PlainId != 's' || codec.ProtobufId != 'p' || codec.FormId != 'f' || codec.XmlId != 'x' {
 		t.Error("an id on the wire changed")
 	}
 }
@@ -186,7 +187,7 @@ func TestAppendKeepsWhatStandsInFront(t *testing.T) {
 
 func TestAppendReturnsDstOnError(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"upper", codec.JsonName, codec.PlainName, codec.ProtobufName} {
+	for _, name := range []string{"upper", codec.JsonName, codec.PlainName, codec.ProtobufName, codec.FormName, codec.XmlName} {
 		dst := slices.Grow([]byte("head"), 64)
 		got, err := codec.Append(dst, get(t, name), make(chan int))
 		if err == nil || !bytes.Equal(got, []byte("head")) {

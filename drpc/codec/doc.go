@@ -6,6 +6,8 @@
 //	'j' json      encoding/json, the default for bodies
 //	's' plain     text of strings, bytes, numbers and bools
 //	'p' protobuf  google.golang.org/protobuf
+//	'f' form      application/x-www-form-urlencoded
+//	'x' xml       encoding/xml
 //
 // and [Reg] adds others, best from an init function. A body that is a []byte
 // never comes here: it is sent and stored as it is.

@@ -38,7 +38,8 @@ func (e *TypeError) Error() string {
 }
 
 // ValueError says that the plain or form codec read text which is no value of
-// the target's type. The text itself comes from the peer and is not repeated.
+// the target's type. The text itself comes from the peer and is not repeated
+// (an UnmarshalText of the application may, in its own error).
 type ValueError struct {
 	Codec string       // name of the codec
 	Field string       // key of the form, empty for plain

@@ -62,4 +62,6 @@ func init() {
 	Reg(JSONCodec{})
 	Reg(PlainCodec{})
 	Reg(ProtoCodec{})
+	Reg(FormCodec{})
+	Reg(XMLCodec{})
 }
