@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/codec"
@@ -130,29 +129,6 @@ func TestRegPanicsOnMistakes(t *testing.T) {
 	}
 	if _, err := codec.GetByName("json2"); err == nil {
 		t.Error("the name of a refused codec is registered")
-	}
-}
-
-func TestRegWhileOthersLookUp(t *testing.T) {
-	t.Parallel()
-	const first = 200
-	var wg sync.WaitGroup
-	for id := first; id < 256; id++ {
-		wg.Go(func() { codec.Reg(upper{byte(id), fmt.Sprint("late", id)}) })
-		wg.Go(func() {
-			if c, err := codec.Get(byte(id)); err == nil && c.ID() != byte(id) {
-				t.Errorf("Get(%d) has the id %d", id, c.ID())
-			}
-			if _, err := codec.GetByName(codec.JsonName); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for id := first; id < 256; id++ {
-		if _, err := codec.Get(byte(id)); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

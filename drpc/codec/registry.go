@@ -23,20 +23,24 @@ var codecs registry
 func Reg(c Codec) { codecs.add(c) }
 
 // Get returns the codec of the id given, or an [UnknownIDError].
-func Get(codecID byte) (Codec, error) {
-	if c := codecs.byID[codecID].Load(); c != nil {
-		return *c, nil
-	}
-	return nil, UnknownIDError(codecID)
-}
+func Get(codecID byte) (Codec, error) { return codecs.get(codecID) }
 
 // GetByName returns the codec of the name given, or an [UnknownNameError]. The
 // case of letters counts.
-func GetByName(codecName string) (Codec, error) {
-	if c, ok := codecs.byName.Load(codecName); ok {
+func GetByName(codecName string) (Codec, error) { return codecs.getByName(codecName) }
+
+func (r *registry) get(id byte) (Codec, error) {
+	if c := r.byID[id].Load(); c != nil {
+		return *c, nil
+	}
+	return nil, UnknownIDError(id)
+}
+
+func (r *registry) getByName(name string) (Codec, error) {
+	if c, ok := r.byName.Load(name); ok {
 		return c.(Codec), nil
 	}
-	return nil, UnknownNameError(codecName)
+	return nil, UnknownNameError(name)
 }
 
 func (r *registry) add(c Codec) {

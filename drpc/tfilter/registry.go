@@ -23,17 +23,21 @@ var filters registry
 func Reg(tFilter TransferFilter) { filters.add(tFilter) }
 
 // Get returns the filter of the id given, or an [UnknownIDError].
-func Get(id byte) (TransferFilter, error) {
-	if f := filters.byID[id].Load(); f != nil {
+func Get(id byte) (TransferFilter, error) { return filters.get(id) }
+
+// GetByName returns the filter of the name given, or an [UnknownNameError]. The
+// case of letters counts.
+func GetByName(name string) (TransferFilter, error) { return filters.getByName(name) }
+
+func (r *registry) get(id byte) (TransferFilter, error) {
+	if f := r.byID[id].Load(); f != nil {
 		return *f, nil
 	}
 	return nil, UnknownIDError(id)
 }
 
-// GetByName returns the filter of the name given, or an [UnknownNameError]. The
-// case of letters counts.
-func GetByName(name string) (TransferFilter, error) {
-	if f, ok := filters.byName.Load(name); ok {
+func (r *registry) getByName(name string) (TransferFilter, error) {
+	if f, ok := r.byName.Load(name); ok {
 		return f.(TransferFilter), nil
 	}
 	return nil, UnknownNameError(name)

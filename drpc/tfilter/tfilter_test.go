@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/tfilter"
@@ -160,29 +159,6 @@ func TestNothingShowsTheKey(t *testing.T) {
 					t.Errorf("%s of %T prints the key: %s", verb, v, text)
 				}
 			}
-		}
-	}
-}
-
-func TestRegWhileOthersLookUp(t *testing.T) {
-	t.Parallel()
-	const first = 200
-	var wg sync.WaitGroup
-	for id := first; id < 256; id++ {
-		wg.Go(func() { tfilter.Reg(mark{byte(id), fmt.Sprint("late", id)}) })
-		wg.Go(func() {
-			if f, err := tfilter.Get(byte(id)); err == nil && f.ID() != byte(id) {
-				t.Errorf("Get(%d) has the id %d", id, f.ID())
-			}
-			if _, err := tfilter.GetByName("mark A"); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for id := first; id < 256; id++ {
-		if _, err := tfilter.Get(byte(id)); err != nil {
-			t.Error(err)
 		}
 	}
 }
