@@ -1,0 +1,434 @@
+package drpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gogf/gf/v2/container/gmap"
+
+	"github.com/osgochina/dmicro/drpc/codec"
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/drpc/status"
+	"github.com/osgochina/dmicro/internal/bufpool"
+)
+
+// callCmd is a call. Whoever takes it out of the pending table delivers its reply or its failure; then one goroutine
+// completes it: that of Call itself, or a worker for AsyncCall.
+type callCmd struct {
+	sess   *session
+	output message.Msg
+	result any
+	start  time.Time
+
+	// reply is the answer, still encoded; nil if there is none, and then stat says why.
+	reply *handlerCtx
+	stat  *Status
+
+	inputMeta  *gmap.Map
+	inputCodec byte
+	swap       *gmap.Map
+	cost       time.Duration
+
+	// waiter wakes the goroutine of Call. For AsyncCall it is nil and the fields below count.
+	waiter chan struct{}
+
+	// final says that stat counts. It is set before notify, and notify comes before done.
+	final   atomic.Bool
+	done    chan struct{}
+	notify  chan<- CallCmd
+	stages  atomic.Int32
+	expires func() bool // stops the timer or the watch on the context
+}
+
+// Stages of an asynchronous call: it is completed when both are reached, by whoever comes second, so that AfterWrite
+// hooks come before the reply is looked at.
+const (
+	stageWritten  int32 = 1
+	stageAnswered int32 = 2
+)
+
+var (
+	_ CallCmd  = (*callCmd)(nil)
+	_ WriteCtx = (*callCmd)(nil)
+)
+
+// closedChan is the Done channel of calls that were over before anybody could ask.
+var closedChan = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+var waiters = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
+
+func (s *session) newCall(method string, args, result any, settings []message.MsgSetting) *callCmd {
+	c := &callCmd{sess: s, result: result, start: time.Now()}
+	s.fill(&c.output, message.TypeCall, method, args, settings)
+	return c
+}
+
+// Call calls and waits for the reply.
+func (s *session) Call(serviceMethod string, args, result any, setting ...message.MsgSetting) CallCmd {
+	s.begin()
+	defer s.end()
+	c := s.newCall(serviceMethod, args, result, setting)
+	c.done = closedChan
+	c.waiter = waiters.Get().(chan struct{})
+	ctx, cancel := c.bounded()
+	if cancel != nil {
+		defer cancel()
+	}
+	if l, stat := c.launch(ctx); stat == nil {
+		c.await(ctx, l)
+		c.settle()
+	} else {
+		c.stat = stat
+	}
+	waiters.Put(c.waiter)
+	c.waiter = nil
+	c.finish()
+	return c
+}
+
+// AsyncCall starts a call.
+func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan chan<- CallCmd, setting ...message.MsgSetting) CallCmd {
+	if callCmdChan == nil {
+		callCmdChan = make(chan CallCmd, 10)
+	} else if cap(callCmdChan) == 0 {
+		panic("*session.AsyncCall(): callCmdChan channel is unbuffered")
+	}
+	s.begin()
+	c := s.newCall(serviceMethod, args, result, setting)
+	c.done = make(chan struct{})
+	c.notify = callCmdChan
+	ctx, cancel := c.bounded()
+	l, stat := c.launch(ctx)
+	switch {
+	case stat != nil:
+		if cancel != nil {
+			cancel()
+		}
+		c.stat = stat
+		s.ep.workers.submit((*failedCall)(c))
+		return c
+	case ctx.Done() != nil:
+		c.expireWith(ctx, cancel, l)
+	}
+	c.stage(stageWritten)
+	return c
+}
+
+// failedCall finishes, on a worker, a call that never left. The caller may not read its channel before AsyncCall
+// returns.
+type failedCall callCmd
+
+func (f *failedCall) run() {
+	c := (*callCmd)(f)
+	defer c.sess.end()
+	c.finish()
+}
+
+// bounded returns the context that ends the call: that of the message and the context age, whichever ends first. It
+// costs nothing where neither is set.
+func (c *callCmd) bounded() (context.Context, context.CancelFunc) {
+	if age := c.sess.ContextAge(); age > 0 {
+		return context.WithDeadline(c.output.Context(), c.start.Add(age))
+	}
+	return c.output.Context(), nil
+}
+
+// endedStatus is the status of a call that its context ended.
+func endedStatus(ctx context.Context) *Status {
+	return newStatus(CodeHandleTimeout, context.Cause(ctx))
+}
+
+// launch sends the call. With a nil status it is, or was, pending on the link it returns.
+func (c *callCmd) launch(ctx context.Context) (*link, *Status) {
+	s := c.sess
+	hooks := s.ep.plugins.hooks()
+	if stat := hooks.onWrite(hookBeforeWriteCall, c); stat != nil {
+		return nil, stat
+	}
+	if ctx.Err() != nil {
+		return nil, newStatus(CodeWriteFailed, context.Cause(ctx))
+	}
+	afterWrite := len(hooks.write[hookAfterWriteCall]) > 0
+	for {
+		l, stat := s.acquire(ctx)
+		if stat != nil {
+			return nil, stat
+		}
+		sent, stat := c.sendOver(ctx, l, afterWrite)
+		if stat == nil && afterWrite && !l.isGone() {
+			warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
+		}
+		if sent || stat != nil {
+			return l, stat
+		}
+		// The link was gone before a byte was written: whether there is a next one is for acquire to say, once the
+		// reader has noticed too.
+		if stat = s.awaitLoss(ctx, l); stat != nil {
+			return nil, stat
+		}
+	}
+}
+
+// sendOver sends the call over l. False without a status means that l was gone before anything was written.
+func (c *callCmd) sendOver(ctx context.Context, l *link, wait bool) (sent bool, stat *Status) {
+	frame, err := encodeGuarded(l, &c.output)
+	if err != nil {
+		return false, newStatus(CodeWriteFailed, err)
+	}
+	seq := c.output.Seq()
+	if !l.pending.add(seq, c) {
+		bufpool.Put(frame)
+		return false, nil
+	}
+	err = l.send(ctx, frame, wait)
+	if err == nil || l.pending.take(seq) != c {
+		return true, nil // or somebody else is delivering a failure: that one counts
+	}
+	if errors.Is(err, socket.ErrNotSent) {
+		return false, nil
+	}
+	return false, writeStatus(err)
+}
+
+// await waits for the reply, for ctx to end, or for the link to die, which delivers a failure.
+func (c *callCmd) await(ctx context.Context, l *link) {
+	done := ctx.Done()
+	if done == nil {
+		<-c.waiter
+		return
+	}
+	select {
+	case <-c.waiter:
+		return
+	case <-done:
+	}
+	if l.pending.take(c.output.Seq()) == c {
+		c.stat = endedStatus(ctx)
+		return
+	}
+	<-c.waiter // the reply has found the call already
+}
+
+// expireWith ends an asynchronous call with its context.
+func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *link) {
+	stop := context.AfterFunc(ctx, func() {
+		if l.pending.take(c.output.Seq()) == c {
+			c.deliver(nil, endedStatus(ctx))
+		}
+	})
+	c.expires = func() bool {
+		if cancel != nil {
+			defer cancel()
+		}
+		return stop()
+	}
+}
+
+// deliver hands the outcome over. The caller has taken c out of the pending table.
+func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
+	c.reply, c.stat = reply, stat
+	if c.waiter != nil {
+		c.waiter <- struct{}{}
+		return
+	}
+	c.stage(stageAnswered)
+}
+
+// stage notes a stage of an asynchronous call and completes it with the last one.
+func (c *callCmd) stage(reached int32) {
+	if c.stages.Or(reached)|reached == stageWritten|stageAnswered {
+		c.sess.ep.workers.submit(c)
+	}
+}
+
+// run completes an asynchronous call on a worker.
+func (c *callCmd) run() {
+	defer c.sess.end()
+	if c.expires != nil {
+		c.expires()
+	}
+	c.settle()
+	c.finish()
+}
+
+// settle looks at what was delivered: it decodes a reply into the result.
+func (c *callCmd) settle() {
+	in := c.reply
+	if in == nil {
+		return
+	}
+	c.reply = nil
+	in.call = c
+	c.stat = c.read(in)
+	c.inputCodec = in.input.BodyCodec()
+	if in.input.MetaLen() > 0 {
+		in.input.DetachMeta()
+		c.inputMeta = in.input.Meta()
+	}
+	if debugEnabled() {
+		c.cost = time.Since(c.start)
+		c.sess.ep.logCall(c, &in.input)
+	}
+	c.sess.ep.putCtx(in)
+}
+
+// read runs the hooks of a reply and decodes its body. What a peer sends beside an error is decoded too.
+func (c *callCmd) read(in *handlerCtx) (stat *Status) {
+	defer func() {
+		if r := recover(); r != nil {
+			stat = newStatus(CodeInternalServerError, recovered("decoding of the reply to "+c.output.ServiceMethod(), r))
+		}
+	}()
+	hooks := in.sess.ep.plugins.hooks()
+	in.input.SetBody(c.result)
+	if stat = hooks.onRead(hookAfterReadReplyHeader, in); stat != nil {
+		return stat
+	}
+	if stat = hooks.onRead(hookBeforeReadReplyBody, in); stat != nil {
+		return stat
+	}
+	if err := in.input.DecodeBody(); err != nil {
+		return newStatus(CodeBadMessage, err)
+	}
+	if !in.input.StatusOK() {
+		return in.input.Status()
+	}
+	return hooks.onRead(hookAfterReadReplyBody, in)
+}
+
+// finish makes the call known as done.
+func (c *callCmd) finish() {
+	if c.stat.OK() {
+		c.stat = nil
+	}
+	if c.cost == 0 {
+		c.cost = time.Since(c.start)
+	}
+	c.final.Store(true)
+	if c.notify != nil {
+		// Before Done, as callers rely on; no lock is held, so a full channel blocks nobody but this worker.
+		c.notify <- c
+		close(c.done)
+	}
+}
+
+// TraceEndpoint returns the endpoint that calls.
+func (c *callCmd) TraceEndpoint() (Endpoint, bool) { return c.sess.ep, true }
+
+// TraceSession returns the session.
+func (c *callCmd) TraceSession() (Session, bool) { return c.sess, true }
+
+// Context returns the context of the message.
+func (c *callCmd) Context() context.Context { return c.output.Context() }
+
+// Output returns the message sent.
+func (c *callCmd) Output() message.Message { return &c.output }
+
+// StatusOK reports whether the call was successful so far.
+func (c *callCmd) StatusOK() bool { return c.Status().OK() }
+
+// Status returns the outcome of the call, nil before it is done.
+func (c *callCmd) Status() *Status {
+	if !c.final.Load() {
+		return nil
+	}
+	return c.stat
+}
+
+// Done returns a channel that closes when the call is done.
+func (c *callCmd) Done() <-chan struct{} { return c.done }
+
+// Reply waits and returns the result and the status.
+func (c *callCmd) Reply() (any, *Status) {
+	<-c.done
+	return c.result, c.stat
+}
+
+// InputBodyCodec waits and returns the codec of the reply.
+func (c *callCmd) InputBodyCodec() byte {
+	<-c.done
+	return c.inputCodec
+}
+
+// InputMeta waits and returns the meta of the reply.
+func (c *callCmd) InputMeta() *gmap.Map {
+	<-c.done
+	if c.inputMeta == nil {
+		return gmap.New(true)
+	}
+	return c.inputMeta
+}
+
+// CostTime waits and returns how long the call took.
+func (c *callCmd) CostTime() time.Duration {
+	<-c.done
+	return c.cost
+}
+
+// Endpoint, Session, IP, RealIP and Swap make the call the context of its write hooks.
+
+// Endpoint returns the endpoint that calls.
+func (c *callCmd) Endpoint() Endpoint { return c.sess.ep }
+
+// Session returns the session.
+func (c *callCmd) Session() CtxSession { return c.sess }
+
+// IP returns the address of the peer.
+func (c *callCmd) IP() string { return c.sess.RemoteAddr().String() }
+
+// RealIP returns the address that the call says it comes from, else IP.
+func (c *callCmd) RealIP() string { return realIP(&c.output, c.sess) }
+
+// Swap returns the values of this call.
+func (c *callCmd) Swap() *gmap.Map {
+	if c.swap == nil {
+		c.swap = c.sess.copySwap()
+	}
+	return c.swap
+}
+
+func realIP(m *message.Msg, s *session) string {
+	if v := m.PeekMeta(message.MetaRealIP); v != nil {
+		if ip := fmt.Sprint(v); ip != "" {
+			return ip
+		}
+	}
+	return s.RemoteAddr().String()
+}
+
+// NewFakeCallCmd returns a call that is done with stat, for what fails before there is a session to call over.
+func NewFakeCallCmd(serviceMethod string, arg, result any, stat *Status) CallCmd {
+	f := &fakeCall{result: result, stat: stat}
+	f.output.SetMType(message.TypeCall)
+	f.output.SetServiceMethod(serviceMethod)
+	f.output.SetBody(arg)
+	return f
+}
+
+// fakeCall is a call that never had a session.
+type fakeCall struct {
+	output message.Msg
+	result any
+	stat   *status.Status
+}
+
+func (f *fakeCall) TraceEndpoint() (Endpoint, bool) { return nil, false }
+func (f *fakeCall) TraceSession() (Session, bool)   { return nil, false }
+func (f *fakeCall) Context() context.Context        { return f.output.Context() }
+func (f *fakeCall) Output() message.Message         { return &f.output }
+func (f *fakeCall) StatusOK() bool                  { return f.stat.OK() }
+func (f *fakeCall) Status() *Status                 { return f.stat }
+func (f *fakeCall) Done() <-chan struct{}           { return closedChan }
+func (f *fakeCall) Reply() (any, *Status)           { return f.result, f.stat }
+func (f *fakeCall) InputBodyCodec() byte            { return codec.NilCodecID }
+func (f *fakeCall) InputMeta() *gmap.Map            { return gmap.New(true) }
+func (f *fakeCall) CostTime() time.Duration         { return 0 }

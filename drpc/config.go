@@ -1,0 +1,186 @@
+package drpc
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/codec"
+	"github.com/osgochina/dmicro/drpc/netproto"
+	"github.com/osgochina/dmicro/drpc/socket"
+)
+
+// Defaults of EndpointConfig.
+const (
+	defaultNetwork          = "tcp"
+	defaultIP               = "0.0.0.0"
+	defaultRedialInterval   = 100 * time.Millisecond
+	defaultWriteTimeout     = 30 * time.Second
+	defaultHandshakeTimeout = 10 * time.Second
+	maxRedialInterval       = 30 * time.Second
+)
+
+// EndpointConfig configures an endpoint. The zero value is a working client; a server sets at least ListenPort, or
+// takes a random port.
+type EndpointConfig struct {
+	// Network is the transport: tcp (the default), tcp4, tcp6 or unix.
+	Network string `json:"network"`
+	// ListenIP is the address to listen on, LocalIP by default. For unix it is the path of the socket.
+	ListenIP string `json:"listen_ip"`
+	// ListenPort is the port to listen on; 0 takes a free one.
+	ListenPort uint16 `json:"listen_port"`
+	// LocalIP is the address to dial from, "0.0.0.0" by default. For unix it is the path that the dialler binds.
+	LocalIP string `json:"local_ip"`
+	// LocalPort is the port to dial from; 0 takes a free one.
+	LocalPort uint16 `json:"local_port"`
+	// DefaultBodyCodec is the name of the codec of bodies whose message names none, DefaultBodyCodec() by default.
+	DefaultBodyCodec string `json:"default_body_codec"`
+	// DefaultSessionAge is how long a session lives at most, active or not; 0 is for ever.
+	DefaultSessionAge time.Duration `json:"default_session_age"`
+	// DefaultContextAge bounds a call, on the calling side from Call on, on the serving side from its arrival on; 0
+	// is no bound. A call over it ends with CodeHandleTimeout.
+	DefaultContextAge time.Duration `json:"default_context_age"`
+	// SlowCometDuration is the cost from which the run log calls a message slow; 0 is never.
+	SlowCometDuration time.Duration `json:"slow_comet_duration"`
+	// PrintDetail adds meta and body of each message to the run log, which is written at debug level. They may hold
+	// secrets.
+	PrintDetail bool `json:"print_detail"`
+	// DialTimeout bounds one attempt to connect; 0 leaves it to the system.
+	DialTimeout time.Duration `json:"dial_timeout"`
+	// RedialTimes is how often a dialled session tries to reconnect after each loss: 0 never, negative for ever. A
+	// first Dial makes as many attempts, at least one, and a single one where it is negative.
+	RedialTimes int `json:"redial_times"`
+	// RedialInterval is the shortest pause between attempts, 100 ms by default. Pauses grow up to 30 s and are
+	// random, so that many clients do not come back at once.
+	RedialInterval time.Duration `json:"redial_interval"`
+
+	// MaxMessageSize is the largest frame in bytes, both ways; 0 follows SetReadLimit, which is 4 MiB by default.
+	MaxMessageSize uint32 `json:"max_message_size"`
+	// OutboxSize is how many bytes may wait to be written to one session before senders wait; 4 MiB by default.
+	OutboxSize int `json:"outbox_size"`
+	// WriteTimeout ends a session whose peer reads nothing for that long while something is to be written; 30 s by
+	// default, negative is no limit.
+	WriteTimeout time.Duration `json:"write_timeout"`
+	// HandshakeTimeout bounds a TLS handshake; 10 s by default.
+	HandshakeTimeout time.Duration `json:"handshake_timeout"`
+
+	bodyCodec codec.Codec
+	transport netproto.Transport
+}
+
+// complete fills in the defaults and checks the rest. It may be called again.
+func (c *EndpointConfig) complete() error {
+	setDefault(&c.Network, defaultNetwork)
+	transport, err := netproto.Get(c.Network)
+	if err != nil {
+		return err
+	}
+	c.transport = transport
+	if !c.isUnix() {
+		setDefault(&c.LocalIP, defaultIP)
+		setDefault(&c.ListenIP, c.LocalIP)
+		for _, ip := range []string{c.LocalIP, c.ListenIP} {
+			if err = checkHost(ip); err != nil {
+				return err
+			}
+		}
+	}
+	if c.DefaultBodyCodec == "" {
+		c.DefaultBodyCodec = DefaultBodyCodec().Name()
+	}
+	if c.bodyCodec, err = codec.GetByName(c.DefaultBodyCodec); err != nil {
+		return fmt.Errorf("DefaultBodyCodec: %w", err)
+	}
+	if c.RedialInterval <= 0 {
+		c.RedialInterval = defaultRedialInterval
+	}
+	if c.OutboxSize <= 0 {
+		c.OutboxSize = socket.DefaultOutboxSize
+	}
+	setDefault(&c.WriteTimeout, defaultWriteTimeout)
+	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
+	c.DefaultSessionAge = max(c.DefaultSessionAge, 0)
+	c.DefaultContextAge = max(c.DefaultContextAge, 0)
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// checkHost accepts an IP address or a host name; a typo in one shall not wait for the first dial.
+func checkHost(host string) error {
+	if net.ParseIP(host) != nil || host == "localhost" {
+		return nil
+	}
+	if strings.ContainsAny(host, " /:") || host == "" {
+		return fmt.Errorf("%q is no address to listen on or dial from: give an IP address or a host name without port", host)
+	}
+	return nil
+}
+
+func (c *EndpointConfig) isUnix() bool { return strings.HasPrefix(c.Network, "unix") }
+
+// ListenAddr returns the address that the endpoint will listen on, nil where the configuration names none.
+func (c *EndpointConfig) ListenAddr() net.Addr {
+	if c.complete() != nil {
+		return nil
+	}
+	return c.addr(c.ListenIP, c.ListenPort)
+}
+
+// LocalAddr returns the address that the endpoint will dial from, nil where the configuration names none.
+func (c *EndpointConfig) LocalAddr() net.Addr {
+	if c.complete() != nil {
+		return nil
+	}
+	return c.addr(c.LocalIP, c.LocalPort)
+}
+
+func (c *EndpointConfig) addr(ip string, port uint16) net.Addr {
+	if c.isUnix() {
+		return &net.UnixAddr{Name: ip, Net: c.Network}
+	}
+	if parsed := net.ParseIP(ip); parsed != nil {
+		return &net.TCPAddr{IP: parsed, Port: int(port)}
+	}
+	addr, err := net.ResolveTCPAddr(c.Network, joinPort(ip, port))
+	if err != nil {
+		return nil
+	}
+	return addr
+}
+
+// listenText is the address in the form that a transport takes.
+func (c *EndpointConfig) listenText() string {
+	if c.isUnix() {
+		return c.ListenIP
+	}
+	return joinPort(c.ListenIP, c.ListenPort)
+}
+
+// localText is the address to dial from, empty where the system may choose.
+func (c *EndpointConfig) localText() string {
+	if c.isUnix() {
+		if c.LocalIP == defaultIP { // what configuration files fill in for every network
+			return ""
+		}
+		return c.LocalIP
+	}
+	if ip := net.ParseIP(c.LocalIP); ip != nil && ip.IsUnspecified() && c.LocalPort == 0 {
+		return ""
+	}
+	return joinPort(c.LocalIP, c.LocalPort)
+}
+
+func joinPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// decimal is a number as text.
+func decimal[N byte | uint64](n N) string { return strconv.FormatUint(uint64(n), 10) }

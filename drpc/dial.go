@@ -1,0 +1,200 @@
+package drpc
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/drpc/status"
+)
+
+// Dial connects to addr.
+func (e *endpoint) Dial(addr string, protoFunc ...socket.ProtoFunc) (Session, *status.Status) {
+	if !e.enter() {
+		return nil, newStatus(CodeDialFailed, ErrListenClosed)
+	}
+	s := e.newSession(addr, protoFunc)
+	if !e.remember(s) {
+		e.leave()
+		return nil, newStatus(CodeDialFailed, ErrListenClosed)
+	}
+	l, stat := s.dial()
+	if stat != nil {
+		s.move(stateActiveClosing)
+		s.move(stateActiveClosed)
+		s.release()
+		e.leave()
+		return nil, stat
+	}
+	go func() {
+		defer e.leave()
+		l.readLoop()
+	}()
+	return s, nil
+}
+
+// dial is the first connection of a session.
+func (s *session) dial() (*link, *Status) {
+	hooks := s.ep.plugins.hooks()
+	if stat := runRareStatus(hooks, hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
+		return p.BeforeDial(s.target, false)
+	}); stat != nil {
+		return nil, stat
+	}
+	l, err := s.attempts(max(s.ep.cfg.RedialTimes, 1), false)
+	if err != nil {
+		s.dialFailed(err, false)
+		return nil, dialStatus(err)
+	}
+	return l, nil
+}
+
+func dialStatus(err error) *Status {
+	var carried *statusError
+	if errors.As(err, &carried) && carried.stat.Cause() != nil {
+		err = carried.stat.Cause()
+	}
+	return newStatus(CodeDialFailed, err)
+}
+
+func (s *session) dialFailed(err error, isRedial bool) {
+	warnHook(hookAfterDialFail, runRareStatus(s.ep.plugins.hooks(), hookAfterDialFail, CodeInternalServerError,
+		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
+}
+
+// redial brings a lost session back, in state Redialing. It runs on the goroutine that noticed the loss, which the
+// endpoint counts, and goes on as the reader of the new connection.
+func (s *session) redial() {
+	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
+		return p.BeforeDial(s.target, true)
+	})
+	l, err := s.attempts(s.ep.cfg.RedialTimes, true)
+	if err == nil {
+		logInfof("redial ok (session %s, peer %s)", s.ID(), s.target)
+		l.readLoop()
+		return
+	}
+	if s.getState().closing() {
+		return
+	}
+	logWarnf("redial fail (session %s, peer %s): %v", s.ID(), s.target, err)
+	s.dialFailed(err, true)
+	s.move(stateRedialFailed)
+	s.passiveClosed()
+}
+
+// attempts connects, trying at most n times, or for ever if n is negative.
+func (s *session) attempts(n int, isRedial bool) (l *link, err error) {
+	cfg := &s.ep.cfg
+	longest := cfg.RedialInterval
+	for i := 0; n < 0 || i < n; i++ {
+		if i > 0 || isRedial {
+			// The pause is random over its whole range, so that the clients of a server that comes back do not all
+			// knock at the same moment. A first redial may be at once.
+			if !s.pause(jitter(i, cfg.RedialInterval, longest)) {
+				return nil, errSessionEnded
+			}
+			longest = min(2*longest, max(maxRedialInterval, cfg.RedialInterval))
+		}
+		if l, err = s.connect(isRedial); err == nil {
+			return l, nil
+		}
+		if s.getState().closing() || s.ep.closing() {
+			return nil, errSessionEnded
+		}
+	}
+	return nil, err
+}
+
+var errSessionEnded = errors.New("closed while dialling")
+
+// jitter picks the pause before attempt i.
+func jitter(i int, shortest, longest time.Duration) time.Duration {
+	if i == 0 {
+		return rand.N(shortest + 1)
+	}
+	return shortest + rand.N(longest-shortest+1)
+}
+
+// pause waits, unless the session or the endpoint closes meanwhile.
+func (s *session) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.closeNotify:
+		// A session that was lost for good before has closed it already; only Close ends the attempts.
+		if s.getState().closing() {
+			return false
+		}
+		select {
+		case <-t.C:
+			return true
+		case <-s.ep.ctx.Done():
+			return false
+		}
+	case <-s.ep.ctx.Done():
+		return false
+	}
+}
+
+// connect makes one connection and runs its AfterDial hooks. When it returns no error the session is up, and its
+// connection waits to be read.
+func (s *session) connect(isRedial bool) (*link, error) {
+	conn, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	socket.TryOptimize(conn)
+	l := s.newLink(conn)
+	s.early.Store(l)
+	defer s.early.CompareAndSwap(l, nil)
+	s.renameAfter(conn.LocalAddr())
+	if isRedial && !s.move(statePreparing) {
+		l.die(nil)
+		return nil, errSessionEnded
+	}
+	stat := runRareStatus(s.ep.plugins.hooks(), hookAfterDial, CodeDialFailed, func(p AfterDialPlugin) *Status {
+		return p.AfterDial(s, isRedial)
+	})
+	if stat != nil {
+		l.die(nil)
+		if isRedial {
+			s.move(stateRedialing)
+		}
+		return nil, &statusError{stat}
+	}
+	if !s.up(l) {
+		return nil, errSessionEnded
+	}
+	return l, nil
+}
+
+// open connects and does the TLS handshake.
+func (s *session) open() (net.Conn, error) {
+	ctx, cfg := s.ep.ctx, &s.ep.cfg
+	if cfg.DialTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.DialTimeout)
+		defer cancel()
+	}
+	conn, err := cfg.transport.Dial(ctx, cfg.Network, cfg.localText(), s.target)
+	if err != nil {
+		return nil, err
+	}
+	return s.ep.secureClient(ctx, conn, s.target)
+}
+
+// renameAfter gives the session the id of its local address, unless somebody has given it another one.
+func (s *session) renameAfter(local net.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id := s.ID(); id == "" || id == s.addrID {
+		s.setAddrID(local)
+		s.addrID = s.ID()
+	}
+}

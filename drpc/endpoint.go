@@ -1,0 +1,271 @@
+package drpc
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/osgochina/dmicro/drpc/status"
+)
+
+// ErrListenClosed is what ListenAndServe returns when the endpoint was closed.
+var ErrListenClosed = errors.New("listener is closed")
+
+// endpoint is the one implementation of Endpoint.
+type endpoint struct {
+	cfg     EndpointConfig
+	router  *Router
+	plugins *PluginContainer
+	hub     *hub
+	workers *workers
+	tls     atomic.Pointer[tls.Config]
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+
+	mu        sync.Mutex
+	isClosing bool
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]struct{} // also those that are not up yet or not any more
+	running   int                   // goroutines that read, accept or dial
+	drained   chan struct{}         // closed when running drops to zero after Close began
+	closed    chan struct{}         // closed when Close is done
+	closeErr  error
+}
+
+var _ Endpoint = (*endpoint)(nil)
+
+// NewEndpoint makes an endpoint. A bad configuration, a nil or repeated plugin and a failing hook end the process with
+// a message; New returns them as an error.
+func NewEndpoint(cfg EndpointConfig, globalLeftPlugin ...Plugin) Endpoint {
+	e, err := New(cfg, globalLeftPlugin...)
+	must(err)
+	return e
+}
+
+// New makes an endpoint, ready to dial, and to listen once ListenAndServe is called. plugins run in the order given.
+// It returns what is wrong with the configuration or a plugin, or the error of a hook.
+func New(cfg EndpointConfig, plugins ...Plugin) (Endpoint, error) {
+	e := &endpoint{
+		plugins:   newPluginContainer(),
+		hub:       newHub(),
+		workers:   newWorkers(),
+		listeners: make(map[net.Listener]struct{}),
+		sessions:  make(map[*session]struct{}),
+		drained:   make(chan struct{}),
+		closed:    make(chan struct{}),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.plugins.AppendLeft(plugins...)
+	if err := e.plugins.firstError(); err != nil {
+		return nil, err
+	}
+	if err := runRare(e.plugins.hooks(), hookBeforeNewEndpoint, func(p BeforeNewEndpointPlugin) error {
+		return p.BeforeNewEndpoint(&cfg, e.plugins)
+	}); err != nil {
+		return nil, err
+	}
+	if err := e.plugins.firstError(); err != nil {
+		return nil, err
+	}
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	e.cfg = cfg
+	e.router = newRouter(e.plugins)
+	if err := runRare(e.plugins.hooks(), hookAfterNewEndpoint, func(p AfterNewEndpointPlugin) error {
+		return p.AfterNewEndpoint(e)
+	}); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// enter counts a goroutine of the endpoint, unless it is closing.
+func (e *endpoint) enter() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosing {
+		return false
+	}
+	e.running++
+	return true
+}
+
+func (e *endpoint) leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.running--
+	if e.isClosing && e.running == 0 {
+		close(e.drained)
+	}
+}
+
+func (e *endpoint) closing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.isClosing
+}
+
+// remember enters a session that Close must close. It returns false when closing has begun.
+func (e *endpoint) remember(s *session) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosing {
+		return false
+	}
+	e.sessions[s] = struct{}{}
+	return true
+}
+
+func (e *endpoint) forget(s *session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sessions, s)
+}
+
+// evict closes a session whose id was taken over, without making the newcomer wait for what still runs on it.
+func (e *endpoint) evict(old *session) {
+	logInfof("session %s is closed: a newer one took its id", old.ID())
+	go func() {
+		if err := old.close(true); err != nil {
+			logDebugf("closing a session whose id was taken over: %v", err)
+		}
+	}()
+}
+
+// Close closes the endpoint.
+func (e *endpoint) Close() error {
+	wait := !calledFromFramework()
+	e.mu.Lock()
+	if e.isClosing {
+		e.mu.Unlock()
+		if wait {
+			<-e.closed
+		}
+		return nil
+	}
+	e.isClosing = true
+	if e.running == 0 {
+		close(e.drained)
+	}
+	e.mu.Unlock()
+	if wait {
+		e.shutdown()
+		return e.closeErr
+	}
+	go e.shutdown()
+	return nil
+}
+
+// shutdown is what Close does; its errors are joined in closeErr.
+func (e *endpoint) shutdown() {
+	defer close(e.closed)
+	errs := []error{runRare(e.plugins.hooks(), hookBeforeCloseEndpoint, func(p BeforeCloseEndpointPlugin) error {
+		return p.BeforeCloseEndpoint(e)
+	})}
+	e.cancel()
+	listeners, sessions := e.held()
+	for _, ln := range listeners {
+		errs = append(errs, ignoreClosed(ln.Close()))
+	}
+	var wg sync.WaitGroup
+	failures := make([]error, len(sessions))
+	for i, s := range sessions {
+		wg.Go(func() { failures[i] = s.close(true) })
+	}
+	wg.Wait()
+	errs = append(errs, failures...)
+	<-e.drained
+	e.workers.close()
+	err := errors.Join(errs...)
+	e.closeErr = errors.Join(err, runRare(e.plugins.hooks(), hookAfterCloseEndpoint, func(p AfterCloseEndpointPlugin) error {
+		return p.AfterCloseEndpoint(e, err)
+	}))
+}
+
+// held returns what has to be closed.
+func (e *endpoint) held() ([]net.Listener, []*session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	listeners := make([]net.Listener, 0, len(e.listeners))
+	for ln := range e.listeners {
+		listeners = append(listeners, ln)
+	}
+	sessions := make([]*session, 0, len(e.sessions))
+	for s := range e.sessions {
+		sessions = append(sessions, s)
+	}
+	return listeners, sessions
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// CountSession is the number of sessions that are up.
+func (e *endpoint) CountSession() int { return e.hub.len() }
+
+// GetSession returns the session with this id.
+func (e *endpoint) GetSession(sessionID string) (Session, bool) {
+	if s := e.hub.get(sessionID); s != nil {
+		return s, true
+	}
+	return nil, false
+}
+
+// RangeSession calls fn for each session.
+func (e *endpoint) RangeSession(fn func(sess Session) bool) {
+	for _, s := range e.hub.all() {
+		if !fn(s) {
+			return
+		}
+	}
+}
+
+// PluginContainer returns the plugins of the endpoint.
+func (e *endpoint) PluginContainer() *PluginContainer { return e.plugins }
+
+// Router returns the root of the routes.
+func (e *endpoint) Router() *Router { return e.router }
+
+// SubRoute returns a group of routes.
+func (e *endpoint) SubRoute(pathPrefix string, plugin ...Plugin) *SubRouter {
+	return e.router.SubRoute(pathPrefix, plugin...)
+}
+
+// RouteCall registers a controller for calls.
+func (e *endpoint) RouteCall(ctrlStruct any, plugin ...Plugin) []string {
+	return e.router.RouteCall(ctrlStruct, plugin...)
+}
+
+// RouteCallFunc registers a function for calls.
+func (e *endpoint) RouteCallFunc(callHandleFunc any, plugin ...Plugin) string {
+	return e.router.RouteCallFunc(callHandleFunc, plugin...)
+}
+
+// RoutePush registers a controller for pushes.
+func (e *endpoint) RoutePush(ctrlStruct any, plugin ...Plugin) []string {
+	return e.router.RoutePush(ctrlStruct, plugin...)
+}
+
+// RoutePushFunc registers a function for pushes.
+func (e *endpoint) RoutePushFunc(pushHandleFunc any, plugin ...Plugin) string {
+	return e.router.RoutePushFunc(pushHandleFunc, plugin...)
+}
+
+// SetUnknownCall sets the handler of calls that no other handler has.
+func (e *endpoint) SetUnknownCall(fn func(UnknownCallCtx) (any, *status.Status), plugin ...Plugin) {
+	e.router.SetUnknownCall(fn, plugin...)
+}
+
+// SetUnknownPush sets the handler of pushes that no other handler has.
+func (e *endpoint) SetUnknownPush(fn func(UnknownPushCtx) *status.Status, plugin ...Plugin) {
+	e.router.SetUnknownPush(fn, plugin...)
+}

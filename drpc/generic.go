@@ -1,0 +1,65 @@
+package drpc
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Registrar is where routes are registered: an endpoint, a router, a group.
+type Registrar interface {
+	SubRoute(prefix string, plugin ...Plugin) *SubRouter
+}
+
+// HandleCall registers fn for calls of path, without any reflection when a call comes. The path is mapped as the prefix
+// of a group is: with the default mapper "/math/add" below the group "/v1" becomes "/v1/math/add".
+//
+// Like RouteCall it ends the process with a message when the service method is taken; AddCall returns an error.
+func HandleCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (Reply, *Status), plugin ...Plugin) {
+	mustRegister(AddCall(r, path, fn, plugin...))
+}
+
+// AddCall is HandleCall that returns the error and the service method.
+func AddCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (Reply, *Status), plugin ...Plugin) (string, error) {
+	h := &Handler{
+		typeName: routerCall,
+		argElem:  reflect.TypeFor[Arg](),
+		reply:    reflect.TypeFor[Reply](),
+		newArg:   func() any { return new(Arg) },
+		invoke: func(c *handlerCtx) (any, *Status) {
+			arg, ok := c.input.Body().(*Arg)
+			if !ok {
+				return nil, wrongArg[Arg](c)
+			}
+			return fn(c, arg)
+		},
+	}
+	return r.SubRoute("").add(path, h, plugin)
+}
+
+// HandlePush registers fn for pushes of path; see HandleCall.
+func HandlePush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, plugin ...Plugin) {
+	mustRegister(AddPush(r, path, fn, plugin...))
+}
+
+// AddPush is HandlePush that returns the error and the service method.
+func AddPush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, plugin ...Plugin) (string, error) {
+	h := &Handler{
+		typeName: routerPush,
+		argElem:  reflect.TypeFor[Arg](),
+		newArg:   func() any { return new(Arg) },
+		invoke: func(c *handlerCtx) (any, *Status) {
+			arg, ok := c.input.Body().(*Arg)
+			if !ok {
+				return nil, wrongArg[Arg](c)
+			}
+			return nil, fn(c, arg)
+		},
+	}
+	return r.SubRoute("").add(path, h, plugin)
+}
+
+// wrongArg is the status of a request whose target a hook replaced by something that the handler cannot take.
+func wrongArg[Arg any](c *handlerCtx) *Status {
+	return newStatus(CodeInternalServerError,
+		fmt.Errorf("the handler takes *%v, but a hook has put %T in its place", reflect.TypeFor[Arg](), c.input.Body()))
+}

@@ -1,0 +1,252 @@
+package drpc
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+)
+
+// hookKind names one of the 27 hooks.
+type hookKind uint8
+
+const (
+	hookBeforeNewEndpoint hookKind = iota
+	hookAfterNewEndpoint
+	hookBeforeCloseEndpoint
+	hookAfterCloseEndpoint
+	hookAfterRegRouter
+	hookAfterListen
+	hookBeforeDial
+	hookAfterDial
+	hookAfterDialFail
+	hookAfterAccept
+	hookBeforeWriteCall
+	hookAfterWriteCall
+	hookBeforeWriteReply
+	hookAfterWriteReply
+	hookBeforeWritePush
+	hookAfterWritePush
+	hookBeforeReadHeader
+	hookAfterReadCallHeader
+	hookBeforeReadCallBody
+	hookAfterReadCallBody
+	hookAfterReadPushHeader
+	hookBeforeReadPushBody
+	hookAfterReadPushBody
+	hookAfterReadReplyHeader
+	hookBeforeReadReplyBody
+	hookAfterReadReplyBody
+	hookAfterDisconnect
+	hookCount
+)
+
+// hookScope says whose plugins a hook runs: those of the endpoint, or also those of the groups and the handler that a
+// message is routed to.
+type hookScope bool
+
+const (
+	endpointScope hookScope = false
+	routeScope    hookScope = true
+)
+
+// hookDecl is everything there is to know about one hook.
+type hookDecl struct {
+	name   string
+	scope  hookScope
+	effect string // what a result that is not OK does
+	// bind adds p to the set if it implements the hook, and reports whether it does.
+	bind func(set *hookSet, kind hookKind, p Plugin) bool
+}
+
+// hookTable declares the hooks, each once; dispatch, validation and documentation follow from it.
+var hookTable = [hookCount]hookDecl{
+	hookBeforeNewEndpoint:    rareHook[BeforeNewEndpointPlugin](endpointScope, "the endpoint is not made"),
+	hookAfterNewEndpoint:     rareHook[AfterNewEndpointPlugin](endpointScope, "the endpoint is not made"),
+	hookBeforeCloseEndpoint:  rareHook[BeforeCloseEndpointPlugin](endpointScope, "joined to the error of Close"),
+	hookAfterCloseEndpoint:   rareHook[AfterCloseEndpointPlugin](endpointScope, "joined to the error of Close"),
+	hookAfterRegRouter:       rareHook[AfterRegRouterPlugin](routeScope, "the handler is not registered"),
+	hookAfterListen:          rareHook[AfterListenPlugin](endpointScope, "ListenAndServe returns it"),
+	hookBeforeDial:           rareHook[BeforeDialPlugin](endpointScope, "Dial returns it; a redial goes on"),
+	hookAfterDial:            rareHook[AfterDialPlugin](endpointScope, "the attempt has failed"),
+	hookAfterDialFail:        rareHook[AfterDialFailPlugin](endpointScope, "logged"),
+	hookAfterAccept:          rareHook[AfterAcceptPlugin](endpointScope, "the session is closed"),
+	hookBeforeWriteCall:      writeHook(endpointScope, "the call ends with it", BeforeWriteCallPlugin.BeforeWriteCall),
+	hookAfterWriteCall:       writeHook(endpointScope, "logged", AfterWriteCallPlugin.AfterWriteCall),
+	hookBeforeWriteReply:     writeHook(routeScope, "logged", BeforeWriteReplyPlugin.BeforeWriteReply),
+	hookAfterWriteReply:      writeHook(routeScope, "logged", AfterWriteReplyPlugin.AfterWriteReply),
+	hookBeforeWritePush:      writeHook(endpointScope, "Push returns it", BeforeWritePushPlugin.BeforeWritePush),
+	hookAfterWritePush:       writeHook(endpointScope, "logged", AfterWritePushPlugin.AfterWritePush),
+	hookBeforeReadHeader:     rareHook[BeforeReadHeaderPlugin](endpointScope, "the connection ends"),
+	hookAfterReadCallHeader:  readHook(endpointScope, "the reply carries it", AfterReadCallHeaderPlugin.AfterReadCallHeader),
+	hookBeforeReadCallBody:   readHook(routeScope, "the reply carries it", BeforeReadCallBodyPlugin.BeforeReadCallBody),
+	hookAfterReadCallBody:    readHook(routeScope, "the reply carries it", AfterReadCallBodyPlugin.AfterReadCallBody),
+	hookAfterReadPushHeader:  readHook(endpointScope, "the push is dropped", AfterReadPushHeaderPlugin.AfterReadPushHeader),
+	hookBeforeReadPushBody:   readHook(routeScope, "the push is dropped", BeforeReadPushBodyPlugin.BeforeReadPushBody),
+	hookAfterReadPushBody:    readHook(routeScope, "the push is dropped", AfterReadPushBodyPlugin.AfterReadPushBody),
+	hookAfterReadReplyHeader: readHook(endpointScope, "the call ends with it", AfterReadReplyHeaderPlugin.AfterReadReplyHeader),
+	hookBeforeReadReplyBody:  readHook(endpointScope, "the call ends with it", BeforeReadReplyBodyPlugin.BeforeReadReplyBody),
+	hookAfterReadReplyBody:   readHook(endpointScope, "the call ends with it", AfterReadReplyBodyPlugin.AfterReadReplyBody),
+	hookAfterDisconnect:      rareHook[AfterDisconnectPlugin](endpointScope, "logged"),
+}
+
+// String returns the name of the hook's method.
+func (k hookKind) String() string { return hookTable[k].name }
+
+// hookSet is the hooks of one plugin container, sorted out when the container changes, so that an unused hook costs a
+// message one comparison and a used one no type assertion. It never changes once made.
+type hookSet struct {
+	write [hookCount][]bound[WriteCtx]
+	read  [hookCount][]bound[ReadCtx]
+	rare  [hookCount][]Plugin
+}
+
+// bound is the hook method of one plugin.
+type bound[C any] struct {
+	plugin Plugin
+	fn     func(C) *Status
+}
+
+func newHookSet(plugins []Plugin) *hookSet {
+	set := new(hookSet)
+	for _, p := range plugins {
+		for kind := range hookCount {
+			hookTable[kind].bind(set, kind, p)
+		}
+	}
+	return set
+}
+
+// hooksOf returns the hooks that p implements.
+func hooksOf(p Plugin) []hookKind {
+	var kinds []hookKind
+	for kind := range hookCount {
+		if hookTable[kind].bind(new(hookSet), kind, p) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+func writeHook[P Plugin](scope hookScope, effect string, method func(P, WriteCtx) *Status) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+		impl, ok := p.(P)
+		if ok {
+			set.write[kind] = append(set.write[kind], bound[WriteCtx]{p, func(c WriteCtx) *Status { return method(impl, c) }})
+		}
+		return ok
+	}}
+}
+
+func readHook[P Plugin](scope hookScope, effect string, method func(P, ReadCtx) *Status) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+		impl, ok := p.(P)
+		if ok {
+			set.read[kind] = append(set.read[kind], bound[ReadCtx]{p, func(c ReadCtx) *Status { return method(impl, c) }})
+		}
+		return ok
+	}}
+}
+
+// rareHook declares a hook that is not on the path of a message; who runs it asserts its type.
+func rareHook[P Plugin](scope hookScope, effect string) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+		_, ok := p.(P)
+		if ok {
+			set.rare[kind] = append(set.rare[kind], p)
+		}
+		return ok
+	}}
+}
+
+func hookName[P Plugin]() string {
+	return strings.TrimSuffix(reflect.TypeFor[P]().Name(), "Plugin")
+}
+
+// onWrite runs a hook of the writing side; the first status that is not OK stops it.
+func (set *hookSet) onWrite(kind hookKind, c WriteCtx) *Status {
+	if list := set.write[kind]; len(list) > 0 {
+		return runBound(kind, list, c)
+	}
+	return nil
+}
+
+// onRead runs a hook of the reading side; the first status that is not OK stops it.
+func (set *hookSet) onRead(kind hookKind, c ReadCtx) *Status {
+	if list := set.read[kind]; len(list) > 0 {
+		return runBound(kind, list, c)
+	}
+	return nil
+}
+
+func runBound[C any](kind hookKind, list []bound[C], c C) (stat *Status) {
+	i := 0
+	defer func() {
+		if r := recover(); r != nil {
+			stat = newStatus(CodeInternalServerError, hookPanicked(kind, list[i].plugin, r))
+		}
+	}()
+	for ; i < len(list); i++ {
+		if stat = list[i].fn(c); !stat.OK() {
+			return stat
+		}
+	}
+	return nil
+}
+
+// runRare runs a hook off the message path, with call asserting and calling each plugin; the first error stops it.
+func runRare[P Plugin](set *hookSet, kind hookKind, call func(P) error) (err error) {
+	list := set.rare[kind]
+	i := 0
+	defer func() {
+		if r := recover(); r != nil {
+			err = hookPanicked(kind, list[i], r)
+		}
+	}()
+	for ; i < len(list); i++ {
+		if err = call(list[i].(P)); err != nil {
+			return fmt.Errorf("plugin %s: %s: %w", list[i].Name(), kind, err)
+		}
+	}
+	return nil
+}
+
+// statusError carries a status through an error.
+type statusError struct{ stat *Status }
+
+func (e *statusError) Error() string { return e.stat.String() }
+
+// runRareStatus is runRare for hooks that return a status. A panic becomes a status with panicCode.
+func runRareStatus[P Plugin](set *hookSet, kind hookKind, panicCode int32, call func(P) *Status) *Status {
+	if len(set.rare[kind]) == 0 {
+		return nil
+	}
+	err := runRare(set, kind, func(p P) error {
+		if stat := call(p); !stat.OK() {
+			return &statusError{stat}
+		}
+		return nil
+	})
+	if err == nil {
+		return nil
+	}
+	var carried *statusError
+	if errors.As(err, &carried) {
+		return carried.stat
+	}
+	return newStatus(panicCode, err)
+}
+
+// hookPanicked logs the panic of a plugin with its stack and returns it as an error that names both.
+func hookPanicked(kind hookKind, p Plugin, r any) error {
+	logErrorf("plugin %s panicked in %s: %v\n%s", p.Name(), kind, r, debug.Stack())
+	return fmt.Errorf("plugin %s panicked in %s: %v", p.Name(), kind, r)
+}
+
+// warnHook logs the status of a hook that cannot change what happens.
+func warnHook(kind hookKind, stat *Status) {
+	if !stat.OK() {
+		logWarnf("%s: %v", kind, stat)
+	}
+}

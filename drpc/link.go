@@ -1,0 +1,234 @@
+package drpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/bufpool"
+)
+
+// link is one connection of a session. A session that is redialled gets a new one; replies to what came over the old
+// one are dropped with it, so that they can never be taken for the answer to something else.
+type link struct {
+	sess    *session
+	sock    *socket.Conn
+	pending pending
+
+	// running is the number of handlers at work, a hint for the outbox that more is about to be sent.
+	running atomic.Int32
+
+	once sync.Once
+	gone chan struct{} // closed when the link is of no more use
+	err  error         // why; readable once gone is closed
+	// closeErr is what closing the connection gave.
+	closeErr error
+
+	mu     sync.Mutex
+	ctx    context.Context // of the handlers; made when the first one asks
+	cancel context.CancelCauseFunc
+}
+
+// errLinkClosed is the reason of handlers' contexts on a link that this side closed.
+var errLinkClosed = errors.New("session is closed")
+
+func (s *session) newLink(conn net.Conn) *link {
+	l := &link{sess: s, gone: make(chan struct{})}
+	cfg := &s.ep.cfg
+	l.sock = socket.New(conn, socket.Options{
+		SizeLimit:    cfg.MaxMessageSize,
+		OutboxSize:   cfg.OutboxSize,
+		WriteTimeout: max(cfg.WriteTimeout, 0),
+		OnWriteError: l.die,
+	}, s.protoFunc...)
+	return l
+}
+
+// die ends the link: the connection closes, pending calls end, contexts of handlers are cancelled. The reader notices
+// by its read error and decides what becomes of the session.
+func (l *link) die(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.gone)
+		l.cancelContext(err)
+		l.closeErr = l.sock.Close()
+		stat := closedStatus(err)
+		for _, c := range l.pending.close() {
+			c.deliver(nil, stat)
+		}
+	})
+}
+
+// closedStatus is the status of what a lost connection took with it. An orderly end needs no cause.
+func closedStatus(err error) *Status {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, socket.ErrProactivelyCloseSocket) {
+		return newStatus(CodeConnClosed, nil)
+	}
+	return newStatus(CodeConnClosed, err)
+}
+
+// context returns the context that ends with the link, made when it is first asked for.
+func (l *link) context() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx == nil {
+		l.ctx, l.cancel = context.WithCancelCause(context.Background())
+		select {
+		case <-l.gone:
+			l.cancel(l.cause())
+		default:
+		}
+	}
+	return l.ctx
+}
+
+func (l *link) cancelContext(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cancel != nil {
+		if err == nil {
+			err = errLinkClosed
+		}
+		l.cancel(err)
+	}
+}
+
+func (l *link) cause() error {
+	if l.err == nil {
+		return errLinkClosed
+	}
+	return l.err
+}
+
+// eager is the hint that others are about to send over this link.
+func (l *link) eager() bool { return l.running.Load() > 1 || l.pending.busy() }
+
+// send sends an encoded message; see socket.Conn.Send.
+func (l *link) send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
+	return l.sock.Send(ctx, frame, wait, l.eager())
+}
+
+// write encodes and sends m; with wait it returns the outcome of the write that carried it.
+func (l *link) write(ctx context.Context, m *message.Msg, wait bool) *Status {
+	frame, err := encodeGuarded(l, m)
+	if err != nil {
+		return newStatus(CodeWriteFailed, err)
+	}
+	return writeStatus(l.send(ctx, frame, wait))
+}
+
+// writeStatus tells a lost connection, which a redial mends, from other failures to write.
+func writeStatus(err error) *Status {
+	switch {
+	case err == nil:
+		return nil
+	case isConnLoss(err):
+		return closedStatus(err)
+	}
+	return newStatus(CodeWriteFailed, err)
+}
+
+func isConnLoss(err error) bool {
+	for _, loss := range []error{
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, socket.ErrProactivelyCloseSocket,
+		socket.ErrStalled, syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNABORTED,
+	} {
+		if errors.Is(err, loss) {
+			return true
+		}
+	}
+	return false
+}
+
+// readLoop reads messages and passes them on until the connection ends.
+func (l *link) readLoop() {
+	err := l.readAll()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
+		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
+	}
+	l.die(err)
+	l.sock.ReleaseReader()
+	l.sess.lost(l)
+}
+
+func (l *link) isGone() bool {
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *link) readAll() (err error) {
+	ep := l.sess.ep
+	for {
+		c := ep.getCtx(l)
+		if err = ep.beforeReadHeader(c); err != nil {
+			ep.putCtx(c)
+			return err
+		}
+		if c.frame, err = l.receive(&c.input); err != nil {
+			ep.putCtx(c)
+			return err
+		}
+		c.start = l.sock.ReceivedAt()
+		if err = l.dispatch(c); err != nil {
+			return err
+		}
+	}
+}
+
+// beforeReadHeader runs the hook before the next message is waited for.
+func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
+	hooks := e.plugins.hooks()
+	if len(hooks.rare[hookBeforeReadHeader]) == 0 {
+		return nil
+	}
+	return runRare(hooks, hookBeforeReadHeader, func(p BeforeReadHeaderPlugin) error { return p.BeforeReadHeader(c) })
+}
+
+// receive reads one message. A protocol that panics on what it is fed ends its connection, not the process.
+func (l *link) receive(m *message.Msg) (frame *bufpool.Buf, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = recovered("protocol", r)
+		}
+	}()
+	return l.sock.Receive(m)
+}
+
+// dispatch hands a message to who is to deal with it. An error ends the connection.
+func (l *link) dispatch(c *handlerCtx) error {
+	switch c.input.MType() {
+	case message.TypeReply:
+		l.onReply(c)
+	case message.TypeCall:
+		l.onRequest(c, &callKind)
+	case message.TypePush:
+		l.onRequest(c, &pushKind)
+	default:
+		err := newStatus(CodeMTypeNotAllowed, "message type "+message.TypeText(c.input.MType()))
+		l.sess.ep.putCtx(c)
+		return &statusError{err}
+	}
+	return nil
+}
+
+// onReply hands a reply, still encoded, to the call that waits for it.
+func (l *link) onReply(c *handlerCtx) {
+	call := l.pending.take(c.input.Seq())
+	if call == nil {
+		// Only the number: the body is of no business to a log.
+		logDebugf("reply to no pending call: seq %d (session %s)", c.input.Seq(), l.sess.ID())
+		l.sess.ep.putCtx(c)
+		return
+	}
+	call.deliver(c, nil)
+}

@@ -1,0 +1,169 @@
+package drpc
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/message"
+)
+
+// requestKind is what differs between a call and a push on the receiving side.
+type requestKind struct {
+	name                               string
+	afterHeader, beforeBody, afterBody hookKind
+	answered                           bool
+	lookup                             func(*routeTable, *message.Msg) *Handler
+}
+
+var (
+	callKind = requestKind{
+		name:        "CALL",
+		afterHeader: hookAfterReadCallHeader, beforeBody: hookBeforeReadCallBody, afterBody: hookAfterReadCallBody,
+		answered: true, lookup: (*routeTable).call,
+	}
+	pushKind = requestKind{
+		name:        "PUSH",
+		afterHeader: hookAfterReadPushHeader, beforeBody: hookBeforeReadPushBody, afterBody: hookAfterReadPushBody,
+		lookup: (*routeTable).push,
+	}
+)
+
+var (
+	errNoServiceMethod = errors.New("invalid service method for message")
+	errHandleTimeout   = errors.New("the handler took longer than the context age")
+	errSessionClosing  = errors.New("session is closing, the call was not executed")
+)
+
+// onRequest routes a call or push and hands it to a worker. Hooks up to the body run here, one message after the
+// other; everything that may take its time runs on the worker.
+func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
+	s := l.sess
+	c.kind = kind
+	c.hooks = s.ep.plugins.hooks()
+	s.begin()
+	l.running.Add(1)
+	c.stat = s.ep.route(c)
+	s.ep.workers.submit(c)
+}
+
+// route finds the handler of a request. A status says why there is none to run.
+func (e *endpoint) route(c *handlerCtx) *Status {
+	if c.sess.getState().closing() {
+		return newStatus(CodeConnClosed, errSessionClosing)
+	}
+	if stat := c.hooks.onRead(c.kind.afterHeader, c); stat != nil {
+		return stat
+	}
+	if len(c.input.ServiceMethodBytes()) == 0 && c.input.ServiceMethod() == "" {
+		return newStatus(CodeBadMessage, errNoServiceMethod)
+	}
+	h := c.kind.lookup(e.router.table, &c.input)
+	if h == nil {
+		return newStatus(CodeNotFound, nil)
+	}
+	c.handler = h
+	c.hooks = h.plugins.hooks()
+	if len(c.hooks.read[c.kind.beforeBody]) > 0 {
+		// Only these hooks can see or replace the target so early; otherwise the worker makes it.
+		c.input.SetBody(h.newArg())
+		return c.hooks.onRead(c.kind.beforeBody, c)
+	}
+	return nil
+}
+
+// run is the worker's part of a request.
+func (c *handlerCtx) run() {
+	s, l := c.sess, c.link
+	defer func() {
+		l.running.Add(-1)
+		s.ep.putCtx(c)
+		s.end()
+	}()
+	result := c.handle()
+	if c.kind.answered {
+		c.reply(result)
+	} else if !c.stat.OK() {
+		logWarnf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
+	}
+	if debugEnabled() {
+		s.ep.logRequest(c)
+	}
+}
+
+// handle decodes the argument and runs the handler. Its status is left in c.stat.
+func (c *handlerCtx) handle() (result any) {
+	if !c.stat.OK() {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			logErrorf("handler of %s panicked: %v\n%s", c.input.ServiceMethod(), r, debug.Stack())
+			result, c.stat = nil, newStatus(CodeInternalServerError, r)
+		}
+	}()
+	if c.input.Body() == nil {
+		c.input.SetBody(c.handler.newArg())
+	}
+	if err := c.input.DecodeBody(); err != nil {
+		c.stat = newStatus(CodeBadMessage, err)
+		return nil
+	}
+	if c.stat = c.hooks.onRead(c.kind.afterBody, c); c.stat != nil {
+		return nil
+	}
+	if c.kind.answered {
+		c.output.PipeTFilter().AppendFrom(c.input.PipeTFilter())
+	}
+	result, c.stat = c.handler.invoke(c)
+	return result
+}
+
+// reply answers a call with its result or its status.
+func (c *handlerCtx) reply(result any) {
+	out := &c.output
+	if deadline, ok := c.deadline(); ok && c.stat.OK() && time.Now().After(deadline) {
+		c.stat = newStatus(CodeHandleTimeout, errHandleTimeout)
+	}
+	if out.PipeTFilter().Len() == 0 {
+		out.PipeTFilter().AppendFrom(c.input.PipeTFilter())
+	}
+	out.SetSeq(c.input.Seq())
+	out.SetMType(message.TypeReply)
+	if c.stat.OK() {
+		c.stat = nil
+		if out.Body() == nil { // else AddTFilterId has left an error there
+			out.SetBody(result)
+		}
+		out.SetBodyCodec(c.ReplyBodyCodec())
+	} else {
+		out.SetStatus(c.stat)
+		out.SetBody(nil)
+		out.SetBodyCodec(0)
+	}
+	warnHook(hookBeforeWriteReply, c.hooks.onWrite(hookBeforeWriteReply, c))
+
+	wait := len(c.hooks.write[hookAfterWriteReply]) > 0
+	stat := c.writeReply(wait)
+	if stat != nil && stat.Code() == CodeWriteFailed && !c.link.isGone() {
+		// What the handler returned cannot be sent; that it cannot be is an answer too.
+		c.stat = newStatus(CodeInternalServerError, stat.Cause())
+		out.SetStatus(c.stat)
+		out.SetBody(nil)
+		out.SetBodyCodec(0)
+		stat = c.writeReply(wait)
+	}
+	switch {
+	case stat == nil && wait:
+		warnHook(hookAfterWriteReply, c.hooks.onWrite(hookAfterWriteReply, c))
+	case stat != nil:
+		logDebugf("reply to %s was not written: %v (session %s)", c.input.ServiceMethod(), stat, c.sess.ID())
+	}
+}
+
+// writeReply writes over the connection that the call came from, never another one: its sequence number means
+// something else there.
+func (c *handlerCtx) writeReply(wait bool) *Status {
+	return c.link.write(context.Background(), &c.output, wait)
+}

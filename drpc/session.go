@@ -1,0 +1,462 @@
+package drpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gogf/gf/v2/container/gmap"
+
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/socket"
+)
+
+// session is what stays when connections come and go: the id, the swap, the sequence numbers and the ages. Its
+// connection of the moment is a link.
+type session struct {
+	ep        *endpoint
+	protoFunc []socket.ProtoFunc
+	target    string // address to redial; empty for accepted sessions
+
+	id         atomic.Pointer[string]
+	addrID     string // the id that an address gave, under mu
+	seq        atomic.Int32
+	sessionAge atomic.Int64 // time.Duration
+	contextAge atomic.Int64 // time.Duration
+
+	// state changes under mu and is read without. changed closes at each change, for those who wait for one.
+	state   atomic.Int32
+	mu      sync.Mutex
+	changed chan struct{}
+	swap    *gmap.Map
+
+	// link is the connection that calls use; early is the one that is being prepared.
+	link  atomic.Pointer[link]
+	early atomic.Pointer[link]
+
+	// work counts running handlers and pending calls; idle gets a token when it drops to zero.
+	work atomic.Int64
+	idle chan struct{}
+
+	closeOnce   sync.Once
+	closeNotify chan struct{}
+	releaseOnce sync.Once
+	closed      chan struct{} // closed when nothing of the session runs any more
+}
+
+var (
+	_ Session      = (*session)(nil)
+	_ EarlySession = (*session)(nil)
+)
+
+func (e *endpoint) newSession(target string, protoFunc []socket.ProtoFunc) *session {
+	s := &session{
+		ep: e, target: target, protoFunc: protoFunc,
+		changed:     make(chan struct{}),
+		idle:        make(chan struct{}, 1),
+		closeNotify: make(chan struct{}),
+		closed:      make(chan struct{}),
+	}
+	s.sessionAge.Store(int64(e.cfg.DefaultSessionAge))
+	s.contextAge.Store(int64(e.cfg.DefaultContextAge))
+	s.id.Store(new(string))
+	return s
+}
+
+func (s *session) getState() state { return state(s.state.Load()) }
+
+// move changes the state if the table allows it from where the session stands.
+func (s *session) move(to state) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.moveLocked(to)
+}
+
+func (s *session) moveLocked(to state) bool {
+	if !s.getState().allows(to) {
+		return false
+	}
+	s.state.Store(int32(to))
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return true
+}
+
+// acquire returns the connection to use for a call or push. While the session is being redialled it waits until ctx
+// ends, and it starts a redial where an earlier one had given up.
+func (s *session) acquire(ctx context.Context) (*link, *Status) {
+	for {
+		l, changed, stat := s.tryAcquire()
+		if l != nil || stat != nil {
+			return l, stat
+		}
+		if stat = s.awaitRedial(ctx, changed); stat != nil {
+			return nil, stat
+		}
+	}
+}
+
+// tryAcquire returns the connection, or why there will be none, or the channel to wait for.
+func (s *session) tryAcquire() (*link, <-chan struct{}, *Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.link.Load()
+	switch st := s.getState(); {
+	case st == stateOk:
+		return l, nil, nil
+	case l == nil && !st.closing():
+		return nil, nil, newStatus(CodeConnClosed, errors.New("session is not up yet"))
+	case st.closing() || !s.redials():
+		return nil, nil, newStatus(CodeConnClosed, nil)
+	case st == statePassiveClosed:
+		if !s.ep.enter() {
+			return nil, nil, newStatus(CodeConnClosed, ErrListenClosed)
+		}
+		s.moveLocked(stateRedialing)
+		go func() {
+			defer s.ep.leave()
+			s.redial()
+		}()
+	}
+	return nil, s.changed, nil
+}
+
+// awaitRedial waits until the redial that is under way has come to an end.
+func (s *session) awaitRedial(ctx context.Context, changed <-chan struct{}) *Status {
+	for {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return endedStatus(ctx)
+		}
+		s.mu.Lock()
+		st := s.getState()
+		changed = s.changed
+		s.mu.Unlock()
+		switch st {
+		case stateOk:
+			return nil
+		case stateRedialFailed, statePassiveClosed, stateActiveClosing, stateActiveClosed:
+			return newStatus(CodeConnClosed, nil)
+		}
+	}
+}
+
+// awaitLoss waits until the session has noticed that l is gone, after somebody failed to send over it.
+func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
+	for {
+		s.mu.Lock()
+		same, changed := s.link.Load() == l && s.getState() == stateOk, s.changed
+		s.mu.Unlock()
+		if !same {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return endedStatus(ctx)
+		}
+	}
+}
+
+// redials reports whether the session comes back after a loss.
+func (s *session) redials() bool { return s.target != "" && s.ep.cfg.RedialTimes != 0 }
+
+// begin counts a handler or a call as work that Close waits for.
+func (s *session) begin() { s.work.Add(1) }
+
+// end takes back begin.
+func (s *session) end() {
+	if s.work.Add(-1) == 0 {
+		select {
+		case s.idle <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// waitIdle waits until no handler runs and no call is pending.
+func (s *session) waitIdle() {
+	for s.work.Load() > 0 {
+		<-s.idle
+	}
+}
+
+// Close ends the session gracefully.
+func (s *session) Close() error {
+	return s.close(!calledFromFramework())
+}
+
+func (s *session) close(wait bool) error {
+	s.mu.Lock()
+	st := s.getState()
+	if st.closing() {
+		s.mu.Unlock()
+		if wait {
+			<-s.closed
+		}
+		return nil
+	}
+	if !s.moveLocked(stateActiveClosing) {
+		// Lost already: nothing is left to close, and only the record changes.
+		s.moveLocked(stateActiveClosed)
+		s.mu.Unlock()
+		s.release()
+		return nil
+	}
+	s.mu.Unlock()
+	s.ep.hub.remove(s)
+	s.notifyClose()
+	if !wait {
+		go func() { _ = s.finishClose() }() // the caller cannot wait for the error
+		return nil
+	}
+	return s.finishClose()
+}
+
+// finishClose waits for what runs and closes the connection.
+func (s *session) finishClose() error {
+	defer s.release()
+	s.waitIdle()
+	var err error
+	for _, l := range []*link{s.link.Load(), s.early.Load()} {
+		if l != nil {
+			l.die(socket.ErrProactivelyCloseSocket)
+			err = errors.Join(err, l.closeErr)
+		}
+	}
+	s.move(stateActiveClosed)
+	s.disconnected()
+	return err
+}
+
+// release says that nothing of the session runs any more.
+func (s *session) release() {
+	s.releaseOnce.Do(func() {
+		s.ep.forget(s)
+		close(s.closed)
+	})
+}
+
+// lost decides what becomes of the session when a connection that was up has ended. It runs on the goroutine that
+// read the connection.
+func (s *session) lost(l *link) {
+	s.mu.Lock()
+	if s.getState().closing() || s.link.Load() != l || !s.moveLocked(statePassiveLosing) {
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	s.ep.hub.remove(s)
+	if s.redials() && !s.ep.closing() && s.move(stateRedialing) {
+		s.redial()
+		return
+	}
+	s.passiveClosed()
+}
+
+// passiveClosed ends a session whose connection is lost for good.
+func (s *session) passiveClosed() {
+	if !s.move(statePassiveClosed) {
+		return // closed actively meanwhile
+	}
+	s.notifyClose()
+	s.waitIdle()
+	s.disconnected()
+	if !s.redials() {
+		s.release()
+	}
+}
+
+func (s *session) notifyClose() { s.closeOnce.Do(func() { close(s.closeNotify) }) }
+
+func (s *session) disconnected() {
+	warnHook(hookAfterDisconnect, runRareStatus(s.ep.plugins.hooks(), hookAfterDisconnect, CodeInternalServerError,
+		func(p AfterDisconnectPlugin) *Status { return p.AfterDisconnect(s) }))
+}
+
+// up makes l the connection of the session. The reader is not running yet.
+func (s *session) up(l *link) bool {
+	s.mu.Lock()
+	s.link.Store(l)
+	s.early.Store(nil)
+	ok := s.moveLocked(stateOk)
+	s.mu.Unlock()
+	if !ok {
+		l.die(socket.ErrProactivelyCloseSocket)
+		return false
+	}
+	s.applyAge(l)
+	if old := s.ep.hub.add(s); old != nil {
+		s.ep.evict(old)
+	}
+	return true
+}
+
+// applyAge limits how long the connection is read from. It is a hard life, not an idle limit.
+func (s *session) applyAge(l *link) {
+	var deadline time.Time
+	if age := s.SessionAge(); age > 0 {
+		deadline = time.Now().Add(age)
+	}
+	if err := l.sock.SetReadDeadline(deadline); err != nil {
+		logDebugf("session age: %v", err)
+	}
+}
+
+// current returns the connection of the session in whatever state, nil if there never was one.
+func (s *session) current() *link {
+	if l := s.early.Load(); l != nil {
+		return l
+	}
+	return s.link.Load()
+}
+
+// noAddr is the address of a session that never had a connection.
+type noAddr struct{}
+
+func (noAddr) Network() string { return "" }
+func (noAddr) String() string  { return "" }
+
+// LocalAddr returns the local address of the connection.
+func (s *session) LocalAddr() net.Addr {
+	if l := s.current(); l != nil {
+		return l.sock.LocalAddr()
+	}
+	return noAddr{}
+}
+
+// RemoteAddr returns the address of the peer.
+func (s *session) RemoteAddr() net.Addr {
+	if l := s.current(); l != nil {
+		return l.sock.RemoteAddr()
+	}
+	return noAddr{}
+}
+
+// Endpoint returns the endpoint of the session.
+func (s *session) Endpoint() Endpoint { return s.ep }
+
+// ID returns the id of the session.
+func (s *session) ID() string { return *s.id.Load() }
+
+// SetID renames the session.
+func (s *session) SetID(newID string) {
+	if old := s.ep.hub.rename(s, newID); old != nil {
+		s.ep.evict(old)
+	}
+}
+
+// Swap returns the values of the session.
+func (s *session) Swap() *gmap.Map {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.swap == nil {
+		s.swap = gmap.New(true)
+	}
+	return s.swap
+}
+
+// copySwap returns a copy of the values of the session for one message.
+func (s *session) copySwap() *gmap.Map {
+	s.mu.Lock()
+	swap := s.swap
+	s.mu.Unlock()
+	if swap == nil {
+		return gmap.New(true)
+	}
+	return swap.Clone(true)
+}
+
+// CloseNotify returns a channel that closes with the session.
+func (s *session) CloseNotify() <-chan struct{} { return s.closeNotify }
+
+// Health reports whether a call has a chance.
+func (s *session) Health() bool {
+	switch s.getState() {
+	case stateOk:
+		return true
+	case statePassiveClosed:
+		return s.redials()
+	}
+	return false
+}
+
+// IsActiveClosed reports whether Close has ended the session.
+func (s *session) IsActiveClosed() bool { return s.getState() == stateActiveClosed }
+
+// IsPassiveClosed reports whether the session was lost for good.
+func (s *session) IsPassiveClosed() bool { return s.getState() == statePassiveClosed }
+
+// SessionAge returns how long the session may live.
+func (s *session) SessionAge() time.Duration { return time.Duration(s.sessionAge.Load()) }
+
+// SetSessionAge changes how long the session may live, from now.
+func (s *session) SetSessionAge(d time.Duration) {
+	s.sessionAge.Store(int64(max(d, 0)))
+	if l := s.link.Load(); l != nil {
+		s.applyAge(l)
+	}
+}
+
+// ContextAge returns the bound of calls.
+func (s *session) ContextAge() time.Duration { return time.Duration(s.contextAge.Load()) }
+
+// SetContextAge changes the bound of calls.
+func (s *session) SetContextAge(d time.Duration) { s.contextAge.Store(int64(max(d, 0))) }
+
+// ControlFD calls f with the file descriptor of the connection.
+func (s *session) ControlFD(f func(fd uintptr)) error {
+	if l := s.current(); l != nil {
+		return l.sock.ControlFD(f)
+	}
+	return errors.New("session has no connection")
+}
+
+// GetProtoFunc returns the protocol of the session.
+func (s *session) GetProtoFunc() proto.ProtoFunc {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.protoFunc) > 0 && s.protoFunc[0] != nil {
+		return s.protoFunc[0]
+	}
+	return socket.DefaultProtoFunc()
+}
+
+// ModifySocket puts another connection, another protocol or both in place.
+func (s *session) ModifySocket(fn func(conn net.Conn) (net.Conn, proto.ProtoFunc)) {
+	l := s.early.Load()
+	if l == nil {
+		logWarnf("ModifySocket: the session is up already, nothing was changed (session %s)", s.ID())
+		return
+	}
+	conn, pf := fn(l.sock.Unread())
+	s.mu.Lock()
+	if pf != nil {
+		s.protoFunc = []socket.ProtoFunc{pf} // a slice of our own: the endpoint's is shared
+	}
+	protoFunc := s.protoFunc
+	s.mu.Unlock()
+	if conn != nil || pf != nil {
+		l.sock.Reset(conn, protoFunc...)
+	}
+}
+
+// nextSeq returns the next sequence number. The first is 1; they wrap through the negatives.
+func (s *session) nextSeq() int32 { return s.seq.Add(1) }
+
+// fill completes an outgoing message.
+func (s *session) fill(m *message.Msg, mtype byte, method string, body any, settings []message.MsgSetting) {
+	m.SetSeq(s.nextSeq())
+	m.SetMType(mtype)
+	m.SetServiceMethod(method)
+	m.SetBody(body)
+	m.Apply(settings)
+	if m.BodyCodec() == 0 && m.Body() != nil {
+		m.SetBodyCodec(s.ep.cfg.bodyCodec.ID())
+	}
+}

@@ -1,0 +1,364 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gogf/gf/v2/container/gmap"
+
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/bufpool"
+)
+
+// DefaultOutboxSize is how many bytes may wait to be written to one connection until Options says otherwise.
+const DefaultOutboxSize = 4 << 20
+
+// Options are the limits of a connection. The zero value means the defaults.
+type Options struct {
+	// SizeLimit is the largest frame in bytes, both ways; 0 follows message.MsgSizeLimit.
+	SizeLimit uint32
+	// OutboxSize is how many bytes may wait to be written before senders block; 0 is DefaultOutboxSize.
+	OutboxSize int
+	// WriteTimeout ends a connection whose peer takes no bytes for that long; 0 is no timeout.
+	WriteTimeout time.Duration
+	// OnWriteError is called once, from the goroutine that noticed, when a write failed and the connection is of no
+	// more use.
+	OnWriteError func(error)
+}
+
+// Conn is the [Socket] of a network connection, with the methods of the fast path beside those of the interface.
+type Conn struct {
+	opts Options
+
+	conn   net.Conn
+	proto  proto.Proto
+	framer proto.Framer // nil: the protocol knows only Pack and Unpack
+	in     frameReader
+	out    *outbox
+
+	// packing serialises a protocol without a fast path, whose Pack writes into captured.
+	packing  sync.Mutex
+	captured *bufpool.Buf
+
+	mu     sync.Mutex
+	id     string
+	swap   *gmap.Map
+	closed atomic.Bool
+}
+
+var _ Socket = (*Conn)(nil)
+
+// New wraps c. Without a protocol the default one is used; of several only the first counts.
+func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
+	if opts.OutboxSize <= 0 {
+		opts.OutboxSize = DefaultOutboxSize
+	}
+	s := &Conn{opts: opts, conn: c}
+	s.in.conn = c
+	s.out = s.newOutbox()
+	s.setProto(protoFunc)
+	return s
+}
+
+func (s *Conn) newOutbox() *outbox {
+	return &outbox{conn: s.conn, limit: s.opts.OutboxSize, timeout: s.opts.WriteTimeout, onError: s.opts.OnWriteError}
+}
+
+func (s *Conn) setProto(protoFunc []ProtoFunc) {
+	pf := DefaultProtoFunc()
+	if len(protoFunc) > 0 && protoFunc[0] != nil {
+		pf = protoFunc[0]
+	}
+	s.proto = pf(protoIO{s})
+	s.framer, _ = s.proto.(proto.Framer)
+}
+
+// protoIO is the connection as the protocol sees it.
+type protoIO struct{ s *Conn }
+
+func (p protoIO) Read(b []byte) (int, error) { return p.s.in.Read(b) }
+
+// Write collects what Pack writes; send passes it on as one frame.
+func (p protoIO) Write(b []byte) (int, error) {
+	if p.s.captured == nil {
+		return 0, errors.New("a protocol may write only while it packs a message")
+	}
+	p.s.captured.Grow(len(b))
+	p.s.captured.B = append(p.s.captured.B, b...)
+	return len(b), nil
+}
+
+// SizeLimit is the largest frame in bytes that this connection takes or sends.
+func (s *Conn) SizeLimit() uint32 {
+	if s.opts.SizeLimit != 0 {
+		return s.opts.SizeLimit
+	}
+	return message.MsgSizeLimit()
+}
+
+// Encode packs m into one frame, to be passed to Send. Safe for concurrent use; it holds no lock that a slow body
+// could make others wait for, unless the protocol has no fast path.
+func (s *Conn) Encode(m *message.Msg) (*bufpool.Buf, error) {
+	m.SetSizeLimit(s.SizeLimit())
+	buf := bufpool.Get(0)
+	if s.framer != nil {
+		frame, err := s.framer.AppendFrame(buf.B, m)
+		buf.B = frame
+		if err != nil {
+			bufpool.Put(buf)
+			return nil, err
+		}
+		return buf, nil
+	}
+	s.packing.Lock()
+	defer s.packing.Unlock()
+	s.captured = buf
+	defer func() { s.captured = nil }()
+	if err := s.proto.Pack(m); err != nil {
+		return nil, err
+	}
+	if err := message.CheckSize(uint64(len(buf.B)), s.SizeLimit()); err != nil {
+		return nil, err
+	}
+	return buf, nil
+}
+
+// Send hands a frame of Encode over to be written; the frame belongs to the socket from then on. With wait it returns
+// the outcome of the write that really carried the frame, else nil as soon as the frame is queued. eager says that
+// other senders are active, so that waiting for them a moment saves system calls. ctx, which may be nil, bounds the
+// waiting. Safe for concurrent use.
+func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
+	return s.out.send(ctx, frame, wait, eager)
+}
+
+// WriteMessage sends one message and waits until it was written.
+func (s *Conn) WriteMessage(m Message) error {
+	msg := message.From(m)
+	frame, err := s.Encode(msg)
+	if err != nil {
+		return err
+	}
+	var ctx context.Context
+	if msg.HasContext() {
+		ctx = msg.Context()
+	}
+	return s.Send(ctx, frame, true, false)
+}
+
+// Receive reads one frame into m and leaves its body encoded: m.DecodeBody decodes it. The parts of m lie in the
+// returned buffer, which goes to bufpool.Put once m is done with. One goroutine at a time.
+func (s *Conn) Receive(m *message.Msg) (*bufpool.Buf, error) {
+	m.SetSizeLimit(s.SizeLimit())
+	m.DeferBody()
+	if s.framer == nil {
+		return s.receiveSlow(m)
+	}
+	frame, err := s.in.next(s.framer, m.SizeLimit())
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	if err = s.framer.ParseFrame(frame.B, m); err != nil {
+		bufpool.Put(frame)
+		return nil, err
+	}
+	return frame, nil
+}
+
+// receiveSlow reads with Unpack, whose bytes are only valid until the next one.
+func (s *Conn) receiveSlow(m *message.Msg) (*bufpool.Buf, error) {
+	if err := s.proto.Unpack(m); err != nil {
+		return nil, s.readError(err)
+	}
+	body := bufpool.Get(len(m.EncodedBody()))
+	body.B = append(body.B, m.EncodedBody()...)
+	m.SetEncodedBody(body.B)
+	return body, nil
+}
+
+// ReadMessage reads one message and decodes its body.
+func (s *Conn) ReadMessage(m Message) error {
+	msg := message.From(m)
+	msg.SetSizeLimit(s.SizeLimit())
+	if s.framer == nil {
+		return s.readError(s.proto.Unpack(m))
+	}
+	frame, err := s.in.next(s.framer, msg.SizeLimit())
+	if err != nil {
+		return s.readError(err)
+	}
+	defer bufpool.Put(frame)
+	if err = s.framer.ParseFrame(frame.B, msg); err != nil {
+		return err
+	}
+	// The caller keeps the message, but not the buffer that these lie in.
+	msg.SetServiceMethod(msg.ServiceMethod())
+	msg.DetachMeta()
+	return nil
+}
+
+// readError tells an end that this side caused from all others.
+func (s *Conn) readError(err error) error {
+	if err != nil && s.closed.Load() {
+		return ErrProactivelyCloseSocket
+	}
+	return err
+}
+
+// ReceivedAt is when bytes last came in, taken once for all frames of a read. Only for the reading goroutine.
+func (s *Conn) ReceivedAt() time.Time { return s.in.at }
+
+// Buffered is the number of bytes read ahead. Only for the reading goroutine.
+func (s *Conn) Buffered() int { return s.in.buffered() }
+
+// Flushed reports whether everything handed to Send was written.
+func (s *Conn) Flushed() bool { return s.out.idle() }
+
+// ReleaseReader gives the read buffer back once nobody reads any more.
+func (s *Conn) ReleaseReader() { s.in.release() }
+
+// Read reads bytes outside of any frame.
+func (s *Conn) Read(b []byte) (int, error) { return s.in.Read(b) }
+
+// Write sends bytes outside of any frame.
+func (s *Conn) Write(b []byte) (int, error) {
+	buf := bufpool.Get(len(b))
+	buf.B = append(buf.B, b...)
+	if err := s.Send(nil, buf, true, false); err != nil { //nolint:staticcheck // no bound is meant
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Close closes the connection.
+func (s *Conn) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	err := s.conn.Close()
+	s.out.fail(ErrProactivelyCloseSocket)
+	return err
+}
+
+// Reset puts another connection, another protocol or both in place.
+func (s *Conn) Reset(netConn net.Conn, protoFunc ...ProtoFunc) {
+	if netConn != nil && netConn != s.conn {
+		s.in.release()
+		s.conn = netConn
+		s.in.conn = netConn
+		s.out = s.newOutbox()
+		s.closed.Store(false)
+	}
+	if len(protoFunc) > 0 || netConn != nil {
+		s.setProto(protoFunc)
+	}
+}
+
+// Unread returns the connection for somebody who wants to wrap it: bytes that were read ahead come first from its
+// Read. Only before or after frames are read, never meanwhile.
+func (s *Conn) Unread() net.Conn {
+	n := s.in.buffered()
+	if n == 0 {
+		return s.conn
+	}
+	ahead := append(make([]byte, 0, n), s.in.buf.B[s.in.pos:]...)
+	return &unreadConn{Conn: s.conn, ahead: ahead}
+}
+
+// unreadConn gives back bytes that were read ahead before it reads on.
+type unreadConn struct {
+	net.Conn
+	ahead []byte
+}
+
+func (c *unreadConn) Read(b []byte) (int, error) {
+	if len(c.ahead) == 0 {
+		return c.Conn.Read(b)
+	}
+	n := copy(b, c.ahead)
+	c.ahead = c.ahead[n:]
+	return n, nil
+}
+
+// ControlFD calls f with the file descriptor.
+func (s *Conn) ControlFD(f func(fd uintptr)) error {
+	sc, ok := s.conn.(syscall.Conn)
+	if !ok {
+		if inner, wraps := s.conn.(interface{ NetConn() net.Conn }); wraps {
+			sc, ok = inner.NetConn().(syscall.Conn)
+		}
+	}
+	if !ok {
+		return fmt.Errorf("connection of type %T has no file descriptor", s.conn)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(f)
+}
+
+// LocalAddr returns the local address.
+func (s *Conn) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
+// RemoteAddr returns the address of the peer.
+func (s *Conn) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
+// SetDeadline sets the deadline of reads and writes. With a write timeout in the options the next send moves that of
+// writes again.
+func (s *Conn) SetDeadline(t time.Time) error { return s.conn.SetDeadline(t) }
+
+// SetReadDeadline sets the deadline of reads.
+func (s *Conn) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
+
+// SetWriteDeadline sets the deadline of writes; see SetDeadline.
+func (s *Conn) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) }
+
+// Raw returns the connection underneath.
+func (s *Conn) Raw() net.Conn { return s.conn }
+
+// ID returns what SetID set, else the remote address.
+func (s *Conn) ID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id == "" {
+		return s.conn.RemoteAddr().String()
+	}
+	return s.id
+}
+
+// SetID sets the id.
+func (s *Conn) SetID(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.id = id
+}
+
+// Swap returns the values kept with the connection.
+func (s *Conn) Swap(newSwap ...*gmap.Map) *gmap.Map {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(newSwap) > 0 && newSwap[0] != nil {
+		s.swap = newSwap[0]
+	}
+	if s.swap == nil {
+		s.swap = gmap.New(true)
+	}
+	return s.swap
+}
+
+// SwapLen is the number of values kept.
+func (s *Conn) SwapLen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.swap == nil {
+		return 0
+	}
+	return s.swap.Size()
+}

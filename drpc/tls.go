@@ -1,0 +1,67 @@
+package drpc
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+)
+
+// SetTLSConfig sets the TLS configuration of connections made from now on.
+func (e *endpoint) SetTLSConfig(tlsConfig *tls.Config) { e.tls.Store(tlsConfig) }
+
+// TLSConfig returns the TLS configuration.
+func (e *endpoint) TLSConfig() *tls.Config { return e.tls.Load() }
+
+// SetTLSConfigFromFile sets the TLS configuration from PEM files.
+func (e *endpoint) SetTLSConfigFromFile(tlsCertFile, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error {
+	cert, err := tls.LoadX509KeyPair(tlsCertFile, tlsKeyFile)
+	if err != nil {
+		return fmt.Errorf("TLS certificate: %w", err)
+	}
+	e.SetTLSConfig(&tls.Config{
+		Certificates:       []tls.Certificate{cert},
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: len(insecureSkipVerifyForClient) > 0 && insecureSkipVerifyForClient[0],
+	})
+	return nil
+}
+
+// secureServer does the TLS handshake of an accepted connection, if there is to be one.
+func (e *endpoint) secureServer(conn net.Conn) (net.Conn, error) {
+	cfg := e.TLSConfig()
+	if _, already := conn.(*tls.Conn); cfg == nil || already {
+		return conn, nil
+	}
+	return e.handshake(e.ctx, tls.Server(conn, cfg))
+}
+
+// secureClient does the TLS handshake of a dialled connection, if there is to be one.
+func (e *endpoint) secureClient(ctx context.Context, conn net.Conn, addr string) (net.Conn, error) {
+	cfg := e.TLSConfig()
+	if cfg == nil {
+		return conn, nil
+	}
+	if cfg.ServerName == "" {
+		cfg = cfg.Clone()
+		cfg.ServerName = addr
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			cfg.ServerName = host
+		}
+	}
+	return e.handshake(ctx, tls.Client(conn, cfg))
+}
+
+// handshake bounds the time a peer may take; a connection whose handshake fails is closed.
+func (e *endpoint) handshake(ctx context.Context, conn *tls.Conn) (net.Conn, error) {
+	if e.cfg.HandshakeTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, e.cfg.HandshakeTimeout)
+		defer cancel()
+	}
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // the handshake's error is the one that tells
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return conn, nil
+}
