@@ -30,8 +30,9 @@ type app struct {
 // exitError is an error that decides the exit code. Without an error inside,
 // everything has been said already.
 type exitError struct {
-	code int
-	err  error
+	code  int
+	err   error
+	usage bool // the usage text would help
 }
 
 func (e *exitError) Error() string {
@@ -72,14 +73,14 @@ func execute(root *cobra.Command) int {
 	if !isExit || exit.err != nil {
 		cmd.PrintErrf("error: %v\n", err)
 	}
-	code := codeFailed
+	code, usage := codeFailed, false
 	switch {
 	case isExit:
-		code = exit.code
+		code, usage = exit.code, exit.usage
 	case !reached:
-		code = codeUsage
+		code, usage = codeUsage, true
 	}
-	if code == codeUsage {
+	if usage {
 		cmd.PrintErr(cmd.UsageString())
 	}
 	return code

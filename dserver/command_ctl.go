@@ -33,11 +33,10 @@ func (s *ctlSession) interact() error {
 	if err := s.connect(); err != nil {
 		return err
 	}
-	in, isFile := s.in.(*os.File)
-	if !isFile || !shell.IsTerminal(in) {
+	s.shell = true
+	if in, ok := s.in.(*os.File); !ok || !shell.IsTerminal(in) {
 		return s.script()
 	}
-	s.shell = true
 	code, err := shell.Run(shell.Config{
 		Banner:    ownVersion().block(),
 		Prompt:    s.name + " » ",

@@ -38,6 +38,7 @@ func (a *app) endCommand(way ending) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   way.name,
 		Short: way.short,
+		Args:  cobra.NoArgs, // a name would promise that the others go on
 		RunE: func(*cobra.Command, []string) error {
 			return a.end(way, pidFile, timeout)
 		},

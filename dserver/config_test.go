@@ -185,8 +185,9 @@ func TestFindConfig(t *testing.T) {
 func TestConfigDirsLookAtBothPlaces(t *testing.T) {
 	t.Parallel()
 	wd, _ := os.Getwd()
+	binary, _ := os.Executable()
 	dirs := strings.Join(configDirs(), "\n")
-	for _, want := range []string{wd, filepath.Join(wd, "config"), filepath.Dir(os.Args[0])} {
+	for _, want := range []string{wd, filepath.Join(wd, "config"), filepath.Dir(binary)} {
 		if !strings.Contains(dirs, want) {
 			t.Errorf("%s is not looked at", want)
 		}

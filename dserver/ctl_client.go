@@ -51,9 +51,7 @@ func dialCtl(path string) (*ctlClient, error) {
 	}
 	c := &ctlClient{endpoint: endpoint, incoming: make(chan string, logQueue), done: make(chan struct{})}
 	c.lines = newLineOrder(c.enqueue)
-	for _, method := range []string{methodLogLine, methodLogLineOld} {
-		drpc.HandlePush(endpoint.Router(), method, c.line)
-	}
+	endpoint.SetUnknownPush(c.pushed)
 	session, stat := endpoint.Dial(path)
 	if !stat.OK() {
 		c.close()
@@ -77,10 +75,16 @@ func (c *ctlClient) call(ctx context.Context, method string, arg, reply any) *dr
 // lost is closed when the server has gone.
 func (c *ctlClient) lost() <-chan struct{} { return c.session.CloseNotify() }
 
-func (c *ctlClient) line(ctx drpc.PushCtx, text *[]byte) *drpc.Status {
-	number, _ := strconv.Atoi(gconv.String(ctx.PeekMeta(metaLine)))
-	c.lines.add(number, string(*text))
-	return nil
+// pushed receives what the server pushes: lines of the log, by either name. As
+// on the server's side, the names do not depend on the program's mapper.
+func (c *ctlClient) pushed(ctx drpc.UnknownPushCtx) *drpc.Status {
+	switch ctx.ServiceMethod() {
+	case methodLogLine, methodLogLineOld:
+		number, _ := strconv.Atoi(gconv.String(ctx.PeekMeta(metaLine)))
+		c.lines.add(number, string(ctx.InputBodyBytes()))
+		return nil
+	}
+	return drpc.NewStatus(drpc.CodeNotFound, drpc.CodeText(drpc.CodeNotFound))
 }
 
 // enqueue waits for the reader of the lines: the server drops what it cannot

@@ -94,7 +94,7 @@ func ctlStop(ctx context.Context, s *ctlSession, args []string) error {
 // act calls a method that does something with the sandbox called name, and says
 // that it was done.
 func (s *ctlSession) act(ctx context.Context, method, name string, failed, done phrase) error {
-	if err := s.call(ctx, method, name, new(ctlResult), name, failed); err != nil {
+	if err := s.call(ctx, method, name, new(ctlNone), name, failed); err != nil {
 		return err
 	}
 	return s.done(done, map[string]any{"sandbox": name})
@@ -107,7 +107,7 @@ func ctlDebug(ctx context.Context, s *ctlSession, args []string) error {
 	case "close", "false", "0", "off":
 		on = false
 	}
-	if err := s.call(ctx, methodDebug, on, new(ctlResult), "", msgLost); err != nil {
+	if err := s.call(ctx, methodDebug, on, new(ctlNone), "", msgLost); err != nil {
 		return err
 	}
 	if on {
@@ -157,7 +157,7 @@ func ctlLog(ctx context.Context, s *ctlSession, _ []string) error {
 	ctx, stop := s.untilInterrupt(ctx)
 	defer stop()
 	s.client.lines.restart()
-	if err := s.call(ctx, methodOpenLogger, mask, new(ctlResult), "", msgLost); err != nil {
+	if err := s.call(ctx, methodOpenLogger, mask, new(ctlNone), "", msgLost); err != nil {
 		return err
 	}
 	s.note(msgLogOn)
@@ -172,7 +172,7 @@ func ctlLog(ctx context.Context, s *ctlSession, _ []string) error {
 			s.drain()
 			end, cancel := s.briefly()
 			defer cancel()
-			if err := s.call(end, methodCloseLogger, nil, new(ctlResult), "", msgLost); err != nil {
+			if err := s.call(end, methodCloseLogger, nil, new(ctlNone), "", msgLost); err != nil {
 				return err
 			}
 			s.note(msgLogOff)
@@ -230,12 +230,12 @@ func (s *ctlSession) call(ctx context.Context, method string, arg, reply any, su
 		return errors.New(msgLost.in(s.msg))
 	}
 	detail := ""
-	if cause := stat.Cause(); cause != nil && cause.Error() != "" {
+	if cause := stat.Cause(); cause != nil && cause.Error() != "" && cause.Error() != stat.Msg() {
 		detail = ": " + cause.Error()
 	}
 	switch stat.Code() {
 	case ctlNoName:
-		return &exitError{code: codeUsage, err: errors.New(msgNoName.in(s.msg))}
+		return &exitError{code: codeUsage, err: errors.New(msgNoName.in(s.msg)), usage: true}
 	case ctlNotFound:
 		return fmt.Errorf(msgNotFound.in(s.msg)+"%s", subject, detail)
 	case ctlRefused:

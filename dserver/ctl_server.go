@@ -2,6 +2,7 @@ package dserver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -45,14 +46,43 @@ func (s *DServer) openCtl(path string) (*ctlServer, error) {
 	return c, nil
 }
 
+// ctlMethod answers one method of the control socket.
+type ctlMethod func(sess drpc.CtxSession, body []byte) (any, *drpc.Status)
+
+// register makes the methods known. They are looked up here and not in the
+// router, because the names of the control socket must stay what they are
+// whatever service method mapper the program chooses for its own.
 func (c *ctlServer) register() {
-	drpc.HandleCall(c.endpoint.Router(), methodInfo, c.info)
-	drpc.HandleCall(c.endpoint.Router(), methodVersion, c.version)
-	drpc.HandleCall(c.endpoint.Router(), methodStart, c.start)
-	drpc.HandleCall(c.endpoint.Router(), methodStop, c.stop)
-	drpc.HandleCall(c.endpoint.Router(), methodDebug, c.debug)
-	drpc.HandleCall(c.endpoint.Router(), methodOpenLogger, c.openLogger)
-	drpc.HandleCall(c.endpoint.Router(), methodCloseLogger, c.closeLogger)
+	methods := map[string]ctlMethod{
+		methodInfo:        withArg(c.info),
+		methodVersion:     withArg(c.version),
+		methodStart:       withArg(c.start),
+		methodStop:        withArg(c.stop),
+		methodDebug:       withArg(c.debug),
+		methodOpenLogger:  withArg(c.openLogger),
+		methodCloseLogger: withArg(c.closeLogger),
+	}
+	c.endpoint.SetUnknownCall(func(ctx drpc.UnknownCallCtx) (any, *drpc.Status) {
+		method, ok := methods[ctx.ServiceMethod()]
+		if !ok {
+			return nil, drpc.NewStatus(drpc.CodeNotFound, drpc.CodeText(drpc.CodeNotFound))
+		}
+		return method(ctx.Session(), ctx.InputBodyBytes())
+	})
+}
+
+// withArg makes a method of a function by decoding its argument; an empty body
+// is the zero value.
+func withArg[Arg any](fn func(sess drpc.CtxSession, arg Arg) (any, *drpc.Status)) ctlMethod {
+	return func(sess drpc.CtxSession, body []byte) (any, *drpc.Status) {
+		var arg Arg
+		if len(body) > 0 {
+			if err := json.Unmarshal(body, &arg); err != nil {
+				return nil, drpc.NewStatus(drpc.CodeBadMessage, drpc.CodeText(drpc.CodeBadMessage), err)
+			}
+		}
+		return fn(sess, arg)
+	}
 }
 
 // accept hands connections of this user to the endpoint. The endpoint does not
@@ -107,7 +137,7 @@ func (c *ctlServer) close() {
 	}
 }
 
-func (c *ctlServer) info(drpc.CallCtx, *ctlResult) (ctlInfos, *drpc.Status) {
+func (c *ctlServer) info(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
 	now := time.Now()
 	var infos ctlInfos
 	for _, u := range c.server.allUnits() {
@@ -123,41 +153,41 @@ func (c *ctlServer) info(drpc.CallCtx, *ctlResult) (ctlInfos, *drpc.Status) {
 	return infos, nil
 }
 
-func (c *ctlServer) version(drpc.CallCtx, *ctlResult) (versionInfo, *drpc.Status) {
+func (c *ctlServer) version(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
 	return ownVersion(), nil
 }
 
-func (c *ctlServer) start(_ drpc.CallCtx, name *string) (ctlResult, *drpc.Status) {
-	u, stat := c.find(*name)
+func (c *ctlServer) start(_ drpc.CtxSession, name string) (any, *drpc.Status) {
+	u, stat := c.find(name)
 	if stat != nil {
-		return ctlResult{}, stat
+		return nil, stat
 	}
 	if err := c.server.startUnit(u); err != nil {
-		return ctlResult{}, drpc.NewStatus(ctlRefused, err.Error())
+		return nil, drpc.NewStatus(ctlRefused, err.Error())
 	}
 	logger.Noticef(context.Background(), "ctl: sandbox [%s] started", u.name)
 	if err := u.outcome(settleTime); err != nil {
-		return ctlResult{}, drpc.NewStatus(ctlFailed, "start failed", err)
+		return nil, drpc.NewStatus(ctlFailed, "start failed", err)
 	}
-	return ctlResult{}, nil
+	return ctlNone{}, nil
 }
 
-func (c *ctlServer) stop(_ drpc.CallCtx, name *string) (ctlResult, *drpc.Status) {
-	u, stat := c.find(*name)
+func (c *ctlServer) stop(_ drpc.CtxSession, name string) (any, *drpc.Status) {
+	u, stat := c.find(name)
 	if stat != nil {
-		return ctlResult{}, stat
+		return nil, stat
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.server.stopLimit())
 	defer cancel()
 	err := u.stop(ctx)
 	switch {
 	case errors.Is(err, errNotRunning):
-		return ctlResult{}, drpc.NewStatus(ctlRefused, err.Error())
+		return nil, drpc.NewStatus(ctlRefused, err.Error())
 	case err != nil:
-		return ctlResult{}, drpc.NewStatus(ctlFailed, "stop failed", err)
+		return nil, drpc.NewStatus(ctlFailed, "stop failed", err)
 	}
 	logger.Noticef(context.Background(), "ctl: sandbox [%s] stopped", u.name)
-	return ctlResult{}, nil
+	return ctlNone{}, nil
 }
 
 func (c *ctlServer) find(name string) (*unit, *drpc.Status) {
@@ -172,21 +202,20 @@ func (c *ctlServer) find(name string) (*unit, *drpc.Status) {
 }
 
 // debug switches debug lines, for this process and for those it starts.
-func (c *ctlServer) debug(_ drpc.CallCtx, on *bool) (ctlResult, *drpc.Status) {
-	logger.SetDebug(*on)
-	if err := os.Setenv("DEBUG", strconv.FormatBool(*on)); err != nil {
-		return ctlResult{}, drpc.NewStatus(ctlFailed, "debug failed", err)
+func (c *ctlServer) debug(_ drpc.CtxSession, on bool) (any, *drpc.Status) {
+	logger.SetDebug(on)
+	if err := os.Setenv("DEBUG", strconv.FormatBool(on)); err != nil {
+		return nil, drpc.NewStatus(ctlFailed, "debug failed", err)
 	}
-	return ctlResult{}, nil
+	return ctlNone{}, nil
 }
 
-func (c *ctlServer) openLogger(ctx drpc.CallCtx, level *int) (ctlResult, *drpc.Status) {
-	sess := ctx.Session()
-	c.lines.open(sess.ID(), *level, sess)
-	return ctlResult{}, nil
+func (c *ctlServer) openLogger(sess drpc.CtxSession, level int) (any, *drpc.Status) {
+	c.lines.open(sess.ID(), level, sess)
+	return ctlNone{}, nil
 }
 
-func (c *ctlServer) closeLogger(ctx drpc.CallCtx, _ *ctlResult) (ctlResult, *drpc.Status) {
-	c.lines.drop(ctx.Session().ID())
-	return ctlResult{}, nil
+func (c *ctlServer) closeLogger(sess drpc.CtxSession, _ ctlNone) (any, *drpc.Status) {
+	c.lines.drop(sess.ID())
+	return ctlNone{}, nil
 }

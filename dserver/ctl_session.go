@@ -81,6 +81,7 @@ func (s *ctlSession) command(c *ctlCommand) *cobra.Command {
 		Aliases: c.aliases,
 		Short:   c.help.in(s.msg),
 		Args:    c.check,
+		Hidden:  c.inShell && !s.shell,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.run(cmd.Context(), c, args)
 		},
@@ -123,7 +124,7 @@ func (s *ctlSession) tree() *cobra.Command {
 
 // unknown is the error of a word that is no command.
 func (s *ctlSession) unknown(args []string) error {
-	return &exitError{code: codeUsage, err: fmt.Errorf(msgUnknown.in(s.msg), strings.Join(args, " "))}
+	return &exitError{code: codeUsage, err: fmt.Errorf(msgUnknown.in(s.msg), strings.Join(args, " ")), usage: true}
 }
 
 // helpText lists the commands.

@@ -48,5 +48,6 @@ type ctlInfo struct {
 	Reason      string `json:"Reason,omitempty"` // why it failed
 }
 
-// ctlResult is the reply of the methods that only do something.
-type ctlResult struct{}
+// ctlNone is the reply of the methods that only do something, and the argument
+// of those that need none.
+type ctlNone struct{}

@@ -129,10 +129,20 @@ func testApp(traits []string) {
 		}
 		add(svr, &appSandbox{name: "AdminBox", trait: habits["admin"]}, svr.NewService("admin"))
 		add(svr, &appSandbox{name: "UserBox", trait: habits["user"]}, svr.NewService("user"))
+		if has["levels"] {
+			time.AfterFunc(10*time.Millisecond, logEveryLevel)
+		}
 		if has["selfstop"] {
 			time.AfterFunc(50*time.Millisecond, Shutdown)
 		}
 	})
+}
+
+func logEveryLevel() {
+	ctx := context.Background()
+	logger.Debug(ctx, "level test")
+	logger.Info(ctx, "level test")
+	logger.Critical(ctx, "end of levels")
 }
 
 func add(svr *DServer, s ISandbox, service *DService) {
