@@ -274,8 +274,8 @@ func (c *callCmd) settle() {
 		in.input.DetachMeta()
 		c.inputMeta = in.input.Meta()
 	}
+	c.cost = in.start.Sub(c.start) // the reader's clock: another reading would cost more than it tells
 	if debugEnabled() {
-		c.cost = time.Since(c.start)
 		c.sess.ep.logCall(c, &in.input)
 	}
 	c.sess.ep.putCtx(in)
@@ -310,7 +310,7 @@ func (c *callCmd) finish() {
 	if c.stat.OK() {
 		c.stat = nil
 	}
-	if c.cost == 0 {
+	if c.cost <= 0 {
 		c.cost = time.Since(c.start)
 	}
 	c.final.Store(true)

@@ -15,13 +15,18 @@ import (
 // handlerCtx is the context of one message: a request on its way through hooks and handler, a push being sent, or a
 // reply being read. It is pooled.
 type handlerCtx struct {
-	sess   *session
-	link   *link
-	kind   *requestKind
+	handlerVars
 	input  message.Msg
 	output message.Msg
-	frame  *bufpool.Buf // what input lies in
-	start  time.Time
+}
+
+// handlerVars is what a context forgets when it goes back to the pool, apart from its messages, which clear themselves.
+type handlerVars struct {
+	sess  *session
+	link  *link
+	kind  *requestKind
+	frame *bufpool.Buf // what input lies in
+	start time.Time
 
 	handler *Handler
 	hooks   *hookSet // those of the handler, once there is one
@@ -57,9 +62,9 @@ func (e *endpoint) putCtx(c *handlerCtx) {
 		c.cancel()
 	}
 	bufpool.Put(c.frame)
+	c.handlerVars = handlerVars{}
 	c.input.Clear()
 	c.output.Clear()
-	*c = handlerCtx{input: c.input, output: c.output}
 	ctxPool.Put(c)
 }
 

@@ -149,7 +149,9 @@ func (m *Msg) messageIdentity() *Msg { return m }
 // Clear empties the message and drops every reference it holds.
 func (m *Msg) Clear() {
 	m.pipe.Reset()
-	*m = Msg{pipe: m.pipe}
+	pipe := m.pipe // keeps its memory
+	*m = Msg{}
+	m.pipe = pipe
 }
 
 // Reset clears the message and applies the settings.

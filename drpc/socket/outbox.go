@@ -278,18 +278,23 @@ func (o *outbox) idle() bool {
 	return o.queued == 0 || o.err != nil
 }
 
-// add takes frame over, joining small frames into one buffer.
+// add takes frame over. Small frames in a row are joined in one buffer; the first of them stays in its own until the
+// second comes, so that a lone one is not copied.
 func (b *batch) add(frame *bufpool.Buf) {
 	b.size += len(frame.B)
-	if last := len(b.bufs) - 1; last >= 0 && len(frame.B) <= maxCopy && len(b.bufs[last].B) <= maxCopy {
-		if !b.open {
-			// The second small frame in a row: more are likely to come, so both move to a buffer with room.
-			chunk := bufpool.Get(chunkSize)
-			chunk.B = append(chunk.B, b.bufs[last].B...)
-			bufpool.Put(b.bufs[last])
-			b.bufs[last], b.open = chunk, true
-		}
-		b.bufs[last].B = append(b.bufs[last].B, frame.B...)
+	last := len(b.bufs) - 1
+	if last < 0 || len(frame.B) > maxCopy {
+		b.bufs, b.open = append(b.bufs, frame), false
+		return
+	}
+	if !b.open && len(b.bufs[last].B) <= maxCopy {
+		chunk := bufpool.Get(chunkSize)
+		chunk.B = append(chunk.B, b.bufs[last].B...)
+		bufpool.Put(b.bufs[last])
+		b.bufs[last], b.open = chunk, true
+	}
+	if tail := b.bufs[last]; b.open && len(tail.B)+len(frame.B) <= cap(tail.B) {
+		tail.B = append(tail.B, frame.B...)
 		bufpool.Put(frame)
 		return
 	}
