@@ -19,6 +19,10 @@ var (
 	errOverran    = errors.New("did not end in time")
 )
 
+// minSetup is how long Setup gets before Shutdown is called. Many a Shutdown
+// closes an endpoint that Setup has yet to make when the two follow closely.
+const minSetup = 50 * time.Millisecond
+
 // unit is one sandbox at work: its state, and the goroutine of its Setup.
 type unit struct {
 	sandbox ISandbox
@@ -29,6 +33,7 @@ type unit struct {
 	mu      sync.Mutex // guards what follows
 	state   State
 	since   time.Time // of the state
+	started time.Time // the last time
 	reason  string    // why the sandbox failed, "" while it did not
 	cancel  context.CancelFunc
 	settled chan struct{} // closed when Setup has returned
@@ -72,7 +77,7 @@ func (u *unit) start(parent context.Context) error {
 		return fmt.Errorf("sandbox [%s] %w (%s)", u.name, errRunning, u.state)
 	}
 	u.base.Context, u.cancel = context.WithCancel(parent)
-	u.settled, u.failed = make(chan struct{}), nil
+	u.settled, u.failed, u.started = make(chan struct{}), nil, time.Now()
 	if err := u.enter(StateRunning, ""); err != nil {
 		return err
 	}
@@ -155,13 +160,17 @@ func (u *unit) beginStop() (ended <-chan struct{}, err error) {
 		return nil, fmt.Errorf("sandbox [%s] %w (%s)", u.name, errNotRunning, u.state)
 	}
 	u.ended, u.stopErr = make(chan struct{}), nil
-	go u.end(u.cancel, u.settled, u.ended)
+	go u.end(u.cancel, time.After(time.Until(u.started.Add(minSetup))), u.settled, u.ended)
 	return u.ended, nil
 }
 
 // end is the goroutine of a stop.
-func (u *unit) end(cancel context.CancelFunc, settled <-chan struct{}, ended chan<- struct{}) {
+func (u *unit) end(cancel context.CancelFunc, young <-chan time.Time, settled <-chan struct{}, ended chan<- struct{}) {
 	cancel()
+	select {
+	case <-young:
+	case <-settled:
+	}
 	err := u.shutdown()
 	<-settled
 	u.mu.Lock()

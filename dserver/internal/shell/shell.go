@@ -65,14 +65,18 @@ func Run(cfg Config) (int, error) {
 		select {
 		case <-cfg.Lost:
 			fmt.Fprintf(os.Stdout, "\r\n%s\r\n", cfg.LostText)
-			s.end(codeAborted, s.shell.Close)
+			s.end(codeAborted)
 		case <-finished:
 		}
 	}()
 	s.shell.Run()
 	close(finished)
 	<-watching
-	_ = line.Close() // gives the terminal back; a second time is fine
+	// Closing the line would wait for the next key. What is left is a goroutine that reads the input until the process
+	// ends, which it does now.
+	if err := line.Terminal.ExitRawMode(); err != nil {
+		return s.code, fmt.Errorf("shell: terminal: %w", err)
+	}
 	return s.code, nil
 }
 
@@ -99,10 +103,10 @@ type session struct {
 }
 
 // end ends the shell, the first time it is called.
-func (s *session) end(code int, stop func()) {
+func (s *session) end(code int) {
 	s.once.Do(func() {
 		s.code = code
-		stop()
+		s.shell.Stop()
 	})
 }
 
@@ -122,20 +126,20 @@ func (s *session) install() {
 		})
 	}
 	s.shell.NotFound(func(ctx *ishell.Context) { s.execute(ctx.Args) })
-	s.shell.EOF(func(*ishell.Context) { s.end(codeLeft, s.shell.Stop) })
+	s.shell.EOF(func(*ishell.Context) { s.end(codeLeft) })
 	s.shell.Interrupt(func(ctx *ishell.Context, count int, _ string) {
 		if count < 2 {
 			ctx.Println(s.cfg.AgainText)
 			return
 		}
 		ctx.Println(s.cfg.ByeText)
-		s.end(codeAborted, s.shell.Stop)
+		s.end(codeAborted)
 	})
 }
 
 func (s *session) execute(args []string) {
 	if leave, _ := s.cfg.Execute(args); leave {
-		s.end(codeLeft, s.shell.Stop)
+		s.end(codeLeft)
 	}
 }
 
