@@ -31,7 +31,7 @@ func (e *endpoint) Dial(addr string, protoFunc ...socket.ProtoFunc) (Session, *s
 	}
 	go func() {
 		defer e.leave()
-		l.readLoop()
+		s.live(l)
 	}()
 	return s, nil
 }
@@ -65,25 +65,32 @@ func (s *session) dialFailed(err error, isRedial bool) {
 		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
 }
 
-// redial brings a lost session back, in state Redialing. It runs on the goroutine that noticed the loss, which the
-// endpoint counts, and goes on as the reader of the new connection.
-func (s *session) redial() {
+// live reads one connection after the other for as long as the session lasts. A nil link is the end.
+func (s *session) live(l *link) {
+	for l != nil {
+		l = l.readLoop()
+	}
+}
+
+// redial brings a lost session back, in state Redialing. It returns the new connection, which waits to be read, or nil
+// when the session is over. It runs on a goroutine that the endpoint counts.
+func (s *session) redial() *link {
 	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
 		return p.BeforeDial(s.target, true)
 	})
 	l, err := s.attempts(s.ep.cfg.RedialTimes, true)
 	if err == nil {
 		logInfof("redial ok (session %s, peer %s)", s.ID(), s.target)
-		l.readLoop()
-		return
+		return l
 	}
 	if s.getState().closing() {
-		return
+		return nil
 	}
 	logWarnf("redial fail (session %s, peer %s): %v", s.ID(), s.target, err)
 	s.dialFailed(err, true)
 	s.move(stateRedialFailed)
 	s.passiveClosed()
+	return nil
 }
 
 // attempts connects, trying at most n times, or for ever if n is negative.

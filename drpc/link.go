@@ -146,15 +146,16 @@ func isConnLoss(err error) bool {
 	return false
 }
 
-// readLoop reads messages and passes them on until the connection ends.
-func (l *link) readLoop() {
+// readLoop reads messages and passes them on until the connection ends. It returns the connection that takes its
+// place, nil if none does.
+func (l *link) readLoop() *link {
 	err := l.readAll()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
 	l.die(err)
 	l.sock.ReleaseReader()
-	l.sess.lost(l)
+	return l.sess.lost(l)
 }
 
 func (l *link) isGone() bool {

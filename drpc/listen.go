@@ -105,7 +105,7 @@ func (e *endpoint) serve(conn net.Conn, protoFunc []socket.ProtoFunc) {
 		return
 	}
 	if l, stat := e.admit(secured, protoFunc); stat == nil {
-		l.readLoop()
+		l.sess.live(l)
 	}
 }
 
@@ -127,7 +127,7 @@ func (e *endpoint) ServeConn(conn net.Conn, protoFunc ...socket.ProtoFunc) (Sess
 	}
 	go func() {
 		defer e.leave()
-		l.readLoop()
+		l.sess.live(l)
 	}()
 	return l.sess, nil
 }

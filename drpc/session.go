@@ -119,7 +119,7 @@ func (s *session) tryAcquire() (*link, <-chan struct{}, *Status) {
 		s.moveLocked(stateRedialing)
 		go func() {
 			defer s.ep.leave()
-			s.redial()
+			s.live(s.redial())
 		}()
 	}
 	return nil, s.changed, nil
@@ -243,20 +243,20 @@ func (s *session) release() {
 }
 
 // lost decides what becomes of the session when a connection that was up has ended. It runs on the goroutine that
-// read the connection.
-func (s *session) lost(l *link) {
+// read the connection, and returns the one that takes its place, if any.
+func (s *session) lost(l *link) *link {
 	s.mu.Lock()
 	if s.getState().closing() || s.link.Load() != l || !s.moveLocked(statePassiveLosing) {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	s.mu.Unlock()
 	s.ep.hub.remove(s)
 	if s.redials() && !s.ep.closing() && s.move(stateRedialing) {
-		s.redial()
-		return
+		return s.redial()
 	}
 	s.passiveClosed()
+	return nil
 }
 
 // passiveClosed ends a session whose connection is lost for good.
