@@ -34,6 +34,12 @@ func CheckSize(size uint64, limit uint32) error {
 	if size <= uint64(limit) {
 		return nil
 	}
-	return fmt.Errorf("%w: %d bytes, allowed are %d; raise it with drpc.SetReadLimit or EndpointConfig.MaxMessageSize",
-		ErrExceedMessageSizeLimit, size, limit)
+	return ExceedsLimit(fmt.Errorf("%d bytes, allowed are %d", size, limit))
+}
+
+// ExceedsLimit returns err as one that matches ErrExceedMessageSizeLimit and says how to raise the limit, for what
+// turned out to be too large only while it was unpacked.
+func ExceedsLimit(err error) error {
+	return fmt.Errorf("%w: %w; raise it with drpc.SetReadLimit or EndpointConfig.MaxMessageSize",
+		ErrExceedMessageSizeLimit, err)
 }

@@ -61,10 +61,13 @@ func (m *Msg) AppendBodyText(dst []byte) []byte {
 		if body != nil {
 			raw = *body
 		}
+	case unencodable:
+		return appendJSONString(dst, body.String())
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {
-			return appendJSONString(dst, fmt.Sprintf("%v", body))
+			// Not the value: formatting one that contains itself would never end.
+			return appendJSONString(dst, fmt.Sprintf("%T: %v", body, err))
 		}
 		return append(dst, text...)
 	}

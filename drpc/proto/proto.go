@@ -46,8 +46,9 @@ type Framer interface {
 	// AppendFrame appends the frame of m to dst. On an error dst comes back with its old length.
 	AppendFrame(dst []byte, m *message.Msg) ([]byte, error)
 	// FrameLen returns the whole length of the frame whose first bytes are head, or 0 if head is too short to tell.
-	// An error means that no frame of this protocol can begin like that.
-	FrameLen(head []byte) (int, error)
+	// The first seen bytes of head were there at an earlier call that could not tell, so that a protocol which looks
+	// for an end need not search them again. An error means that no frame of this protocol can begin like that.
+	FrameLen(head []byte, seen int) (int, error)
 	// ParseFrame parses one whole frame into m. The parts of m may alias frame.
 	ParseFrame(frame []byte, m *message.Msg) error
 }

@@ -33,7 +33,7 @@ type frameReader struct {
 
 // next returns the next frame. It takes no more memory than twice the bytes that really came.
 func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
-	for {
+	for seen := 0; ; {
 		var have []byte
 		if r.buf != nil {
 			have = r.buf.B[r.pos:]
@@ -41,7 +41,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 		n := 0
 		if len(have) > 0 {
 			var err error
-			if n, err = f.FrameLen(have); err != nil {
+			if n, err = f.FrameLen(have, seen); err != nil {
 				return nil, err
 			}
 		}
@@ -61,6 +61,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 		} else if err := message.CheckSize(uint64(len(have)), limit); err != nil {
 			return nil, err
 		}
+		seen = len(have)
 		if err := r.fill(n); err != nil {
 			if err == io.EOF && len(have) > 0 {
 				err = io.ErrUnexpectedEOF

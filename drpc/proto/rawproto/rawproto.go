@@ -18,7 +18,7 @@
 //	1 byte   body codec id
 //	rest     body, encoded
 //
-// docs/wire/raw.md shows one byte by byte.
+// A frame names at most 16 filters. docs/wire/raw.md shows one byte by byte.
 package rawproto
 
 import (
@@ -31,6 +31,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/tfilter"
 	"github.com/osgochina/dmicro/internal/bufpool"
 )
 
@@ -41,6 +42,9 @@ const (
 	wireVersion = 1
 	// prefix is the length field, the version and the number of filters: no frame is shorter.
 	prefix = 6
+	// maxFilters is how many transfer filters a frame may name. The count has room for 255, but no honest peer needs
+	// more than a few, and each one is a pass over the whole payload that a stranger would have us make.
+	maxFilters = 16
 )
 
 // ErrMalformed is what every error about a frame that cannot be parsed matches with errors.Is.
@@ -48,6 +52,9 @@ var ErrMalformed = errors.New("raw proto: malformed frame")
 
 // ErrHeaderTooLong is what every error about a header part that does not fit its length field matches with errors.Is.
 var ErrHeaderTooLong = errors.New("raw proto: header part too long")
+
+// ErrTooManyFilters is what packing or parsing a frame with more than 16 transfer filters gives.
+var ErrTooManyFilters = fmt.Errorf("raw proto: more than %d transfer filters", maxFilters)
 
 // RawProtoFunc makes the protocol instance of one session. It is the default of every endpoint.
 func RawProtoFunc(rw proto.IOWithReadBuffer) proto.Proto { return &raw{rw: rw} }
@@ -90,7 +97,7 @@ func (r *raw) Unpack(m proto.Message) error {
 	if _, err := io.ReadFull(r.rw, head[:]); err != nil {
 		return err
 	}
-	n, err := r.FrameLen(head[:])
+	n, err := r.FrameLen(head[:], 0)
 	if err != nil {
 		return err
 	}
@@ -108,6 +115,9 @@ func (r *raw) Unpack(m proto.Message) error {
 func (r *raw) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
 	start := len(dst)
 	pipe := m.PipeTFilter()
+	if pipe.Len() > maxFilters {
+		return dst, ErrTooManyFilters
+	}
 	dst = append(dst, 0, 0, 0, 0, wireVersion, byte(pipe.Len()))
 	if pipe.Len() > 0 {
 		dst = pipe.AppendIDs(dst)
@@ -179,7 +189,7 @@ func putLen(dst []byte, at int, part string) error {
 }
 
 // FrameLen returns the length field of the frame.
-func (r *raw) FrameLen(head []byte) (int, error) {
+func (r *raw) FrameLen(head []byte, _ int) (int, error) {
 	if len(head) < 4 {
 		return 0, nil
 	}
@@ -198,23 +208,36 @@ func (r *raw) ParseFrame(frame []byte, m *message.Msg) error {
 	if err := m.SetSize(uint32(len(frame))); err != nil {
 		return err
 	}
-	c := cursor{rest: frame[prefix-1:]}
+	// The capacity ends with the frame too: what lies behind it in the buffer is another peer's.
+	c := cursor{rest: frame[prefix-1 : len(frame) : len(frame)]}
 	ids := c.take(int(c.byte()))
 	payload := c.rest
 	if c.short {
 		return fmt.Errorf("%w: filter ids are cut short", ErrMalformed)
 	}
+	if len(ids) > maxFilters {
+		return fmt.Errorf("%w: %w", ErrMalformed, ErrTooManyFilters)
+	}
+	m.PipeTFilter().Reset()
 	if len(ids) > 0 {
-		pipe := m.PipeTFilter()
-		if err := pipe.Append(ids...); err != nil {
-			return err
-		}
 		var err error
-		if payload, err = pipe.OnUnpackLimit(payload, int(m.SizeLimit())); err != nil {
+		if payload, err = unfilter(payload, ids, m); err != nil {
 			return err
 		}
 	}
 	return parsePayload(payload, m)
+}
+
+func unfilter(payload, ids []byte, m *message.Msg) ([]byte, error) {
+	pipe := m.PipeTFilter()
+	if err := pipe.Append(ids...); err != nil {
+		return nil, err
+	}
+	payload, err := pipe.OnUnpackLimit(payload, int(m.SizeLimit()))
+	if size := (*tfilter.SizeError)(nil); errors.As(err, &size) {
+		return nil, message.ExceedsLimit(err)
+	}
+	return payload, err
 }
 
 func parsePayload(payload []byte, m *message.Msg) error {
