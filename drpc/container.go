@@ -158,6 +158,7 @@ func (c *PluginContainer) rebuild() {
 	}
 }
 
+//lint:ignore ST1005 the text that programs and their tests know
 var errNilPlugin = errors.New("plugin cannot be nil!")
 
 func checkPlugins(have, plugins []Plugin) error {

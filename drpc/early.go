@@ -10,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
+//lint:ignore ST1005 the text that programs and their tests know
 var errNotEarly = errors.New("Cannot be called during the Non-PostDial and Non-PostAccept phase")
 
 // preparing returns the connection that the Early methods act on.

@@ -150,7 +150,7 @@ func isConnLoss(err error) bool {
 // place, nil if none does.
 func (l *link) readLoop() *link {
 	err := l.readAll()
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
 	l.die(err)

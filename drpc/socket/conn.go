@@ -132,7 +132,7 @@ func (s *Conn) Encode(m *message.Msg) (*bufpool.Buf, error) {
 
 // Send hands a frame of Encode over to be written; the frame belongs to the socket from then on. With wait it returns
 // the outcome of the write that really carried the frame, else nil as soon as the frame is queued. eager says that
-// other senders are active, so that waiting for them a moment saves system calls. ctx, which may be nil, bounds the
+// other senders are active, so that waiting for them a moment saves system calls. ctx bounds the
 // waiting. Safe for concurrent use.
 func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
 	return s.out.send(ctx, frame, wait, eager)
@@ -145,11 +145,7 @@ func (s *Conn) WriteMessage(m Message) error {
 	if err != nil {
 		return err
 	}
-	var ctx context.Context
-	if msg.HasContext() {
-		ctx = msg.Context()
-	}
-	return s.Send(ctx, frame, true, false)
+	return s.Send(msg.Context(), frame, true, false)
 }
 
 // Receive reads one frame into m and leaves its body encoded: m.DecodeBody decodes it. The parts of m lie in the
@@ -230,7 +226,7 @@ func (s *Conn) Read(b []byte) (int, error) { return s.in.Read(b) }
 func (s *Conn) Write(b []byte) (int, error) {
 	buf := bufpool.Get(len(b))
 	buf.B = append(buf.B, b...)
-	if err := s.Send(nil, buf, true, false); err != nil { //nolint:staticcheck // no bound is meant
+	if err := s.Send(context.Background(), buf, true, false); err != nil {
 		return 0, err
 	}
 	return len(b), nil

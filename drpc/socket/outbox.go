@@ -72,7 +72,7 @@ type outcome struct {
 
 // send hands frame over, which from now on belongs to the outbox. With wait it returns when the frame was really
 // written, else as soon as it is queued. eager says that others are about to send too, so that waiting for them by one
-// yield saves system calls. ctx bounds the wait for room and for the outcome; nil is no bound.
+// yield saves system calls. ctx bounds the wait for room and for the outcome.
 func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
 	o.mu.Lock()
 	for o.err == nil && o.queued > 0 && o.queued+len(frame.B) > o.limit {
@@ -110,7 +110,7 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool)
 		runtime.Gosched()
 	}
 	// A write blocks as long as the peer does not read. A sender with a bound of its own lets somebody else do it.
-	if bounded := ctx != nil && ctx.Done() != nil; bounded || !o.flush(maxRounds) {
+	if bounded := ctx.Done() != nil; bounded || !o.flush(maxRounds) {
 		go o.flush(0)
 	}
 	if out != nil {
@@ -237,10 +237,6 @@ func (o *outbox) waitForSpace(ctx context.Context) error {
 	space := o.space
 	o.mu.Unlock()
 	defer o.mu.Lock()
-	if ctx == nil {
-		<-space
-		return nil
-	}
 	select {
 	case <-space:
 		return nil
@@ -326,10 +322,6 @@ func (b *batch) recycle() {
 }
 
 func (out *outcome) wait(ctx context.Context) error {
-	if ctx == nil {
-		<-out.done
-		return out.err
-	}
 	select {
 	case <-out.done:
 		return out.err
