@@ -233,7 +233,7 @@ func unfilter(payload, ids []byte, m *message.Msg) ([]byte, error) {
 	if err := pipe.Append(ids...); err != nil {
 		return nil, err
 	}
-	payload, err := pipe.OnUnpackLimit(payload, int(m.SizeLimit()))
+	payload, err := pipe.OnUnpackLimit(payload, int(min(uint64(m.SizeLimit()), math.MaxInt)))
 	if size := (*tfilter.SizeError)(nil); errors.As(err, &size) {
 		return nil, message.ExceedsLimit(err)
 	}
