@@ -83,8 +83,8 @@ func (s *session) redial() *link {
 		logInfof("redial ok (session %s, peer %s)", s.ID(), s.target)
 		return l
 	}
-	if s.getState().closing() {
-		return nil
+	if s.ctx.Err() != nil {
+		return nil // Close does the rest
 	}
 	logWarnf("redial fail (session %s, peer %s): %v", s.ID(), s.target, err)
 	s.dialFailed(err, true)
@@ -109,7 +109,7 @@ func (s *session) attempts(n int, isRedial bool) (l *link, err error) {
 		if l, err = s.connect(isRedial); err == nil {
 			return l, nil
 		}
-		if s.getState().closing() || s.ep.closing() {
+		if s.ctx.Err() != nil {
 			return nil, errSessionEnded
 		}
 	}
@@ -133,18 +133,7 @@ func (s *session) pause(d time.Duration) bool {
 	select {
 	case <-t.C:
 		return true
-	case <-s.closeNotify:
-		// A session that was lost for good before has closed it already; only Close ends the attempts.
-		if s.getState().closing() {
-			return false
-		}
-		select {
-		case <-t.C:
-			return true
-		case <-s.ep.ctx.Done():
-			return false
-		}
-	case <-s.ep.ctx.Done():
+	case <-s.ctx.Done():
 		return false
 	}
 }
@@ -183,7 +172,7 @@ func (s *session) connect(isRedial bool) (*link, error) {
 
 // open connects and does the TLS handshake.
 func (s *session) open() (net.Conn, error) {
-	ctx, cfg := s.ep.ctx, &s.ep.cfg
+	ctx, cfg := s.ctx, &s.ep.cfg
 	if cfg.DialTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, cfg.DialTimeout)

@@ -80,7 +80,15 @@ func (s *session) EarlyReceive(newArgs message.NewBodyFunc, ctx ...context.Conte
 	m := message.NewMessage(message.WithNewBody(newArgs))
 	l, stat := s.preparing()
 	if stat == nil {
-		stat = s.receiveDirect(l, m, ctx)
+		bound := context.Background()
+		if len(ctx) > 0 && ctx[0] != nil {
+			bound = ctx[0]
+		} else if age := s.ContextAge(); age > 0 {
+			var cancel context.CancelFunc
+			bound, cancel = context.WithTimeout(bound, age)
+			defer cancel()
+		}
+		stat = s.receiveDirect(bound, l, m)
 	}
 	if stat != nil {
 		m.SetStatus(stat)
@@ -88,21 +96,13 @@ func (s *session) EarlyReceive(newArgs message.NewBodyFunc, ctx ...context.Conte
 	return m
 }
 
-// receiveDirect reads into m within the time that ctx or the context age allows.
-func (s *session) receiveDirect(l *link, m message.Message, ctxs []context.Context) (stat *Status) {
+// receiveDirect reads into m until ctx ends.
+func (s *session) receiveDirect(ctx context.Context, l *link, m message.Message) (stat *Status) {
 	defer func() {
 		if r := recover(); r != nil {
 			stat = newStatus(CodeBadMessage, recovered("reading of an early message", r))
 		}
 	}()
-	ctx := context.Background()
-	if len(ctxs) > 0 && ctxs[0] != nil {
-		ctx = ctxs[0]
-	} else if age := s.ContextAge(); age > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, age)
-		defer cancel()
-	}
 	// A read cannot be cancelled but by a deadline in the past.
 	stop := context.AfterFunc(ctx, func() { _ = l.sock.SetReadDeadline(time.Unix(1, 0)) })
 	err := l.sock.ReadMessage(m)
@@ -118,17 +118,32 @@ func (s *session) receiveDirect(l *link, m message.Message, ctxs []context.Conte
 	return nil
 }
 
-// EarlyCall sends a CALL and waits for its REPLY.
+// EarlyCall sends a CALL and waits for its REPLY, at most as long as its context or the context age.
 func (s *session) EarlyCall(serviceMethod string, args, reply any, callSetting ...message.MsgSetting) *status.Status {
-	if stat := s.EarlySend(message.TypeCall, serviceMethod, args, nil, callSetting...); stat != nil {
+	l, stat := s.preparing()
+	if stat != nil {
 		return stat
 	}
-	in := s.EarlyReceive(func(message.Header) any { return reply })
-	if stat := in.Status(); !stat.OK() {
+	var m message.Msg
+	s.fill(&m, message.TypeCall, serviceMethod, args, callSetting)
+	ctx := m.Context()
+	if age := s.ContextAge(); age > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, age)
+		defer cancel()
+	}
+	if stat = l.write(ctx, &m, true); stat != nil {
 		return stat
 	}
-	if in.MType() != message.TypeReply {
+	in := message.NewMessage(message.WithNewBody(func(message.Header) any { return reply }))
+	if stat = s.receiveDirect(ctx, l, in); stat != nil {
+		return stat
+	}
+	switch {
+	case in.MType() != message.TypeReply:
 		return newStatus(CodeMTypeNotAllowed, fmt.Errorf("expected a REPLY, but received: %s", message.TypeText(in.MType())))
+	case !in.StatusOK():
+		return in.Status()
 	}
 	return nil
 }

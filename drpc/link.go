@@ -20,6 +20,8 @@ type link struct {
 	sess    *session
 	sock    *socket.Conn
 	pending pending
+	// protoFunc is the session's until ModifySocket.
+	protoFunc atomic.Pointer[[]socket.ProtoFunc]
 
 	// running is the number of handlers at work, a hint for the outbox that more is about to be sent.
 	running atomic.Int32
@@ -40,6 +42,7 @@ var errLinkClosed = errors.New("session is closed")
 
 func (s *session) newLink(conn net.Conn) *link {
 	l := &link{sess: s, gone: make(chan struct{})}
+	l.protoFunc.Store(&s.protoFunc)
 	cfg := &s.ep.cfg
 	l.sock = socket.New(conn, socket.Options{
 		SizeLimit:    cfg.MaxMessageSize,

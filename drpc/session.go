@@ -42,6 +42,9 @@ type session struct {
 	work atomic.Int64
 	idle chan struct{}
 
+	ctx  context.Context // of dialling; ends when Close of the session or of the endpoint begins
+	stop context.CancelFunc
+
 	closeOnce   sync.Once
 	closeNotify chan struct{}
 	releaseOnce sync.Once
@@ -64,6 +67,10 @@ func (e *endpoint) newSession(target string, protoFunc []socket.ProtoFunc) *sess
 	s.sessionAge.Store(int64(e.cfg.DefaultSessionAge))
 	s.contextAge.Store(int64(e.cfg.DefaultContextAge))
 	s.id.Store(new(string))
+	s.ctx, s.stop = e.ctx, func() {}
+	if target != "" {
+		s.ctx, s.stop = context.WithCancel(e.ctx)
+	}
 	return s
 }
 
@@ -179,10 +186,19 @@ func (s *session) end() {
 	}
 }
 
-// waitIdle waits until no handler runs and no call is pending.
+// waitIdle waits for a moment at which no handler runs and no call is pending. Nothing may be let in any more, but
+// callers that are turned away count as work for as long as that takes, so one such moment has to do.
 func (s *session) waitIdle() {
-	for s.work.Load() > 0 {
+	select {
+	case <-s.idle: // from before
+	default:
+	}
+	if s.work.Load() > 0 {
 		<-s.idle
+	}
+	select {
+	case s.idle <- struct{}{}: // somebody else may wait too
+	default:
 	}
 }
 
@@ -202,13 +218,18 @@ func (s *session) close(wait bool) error {
 		return nil
 	}
 	if !s.moveLocked(stateActiveClosing) {
-		// Lost already: nothing is left to close, and only the record changes.
+		// Lost already: there is no connection to close, but handlers may still run.
 		s.moveLocked(stateActiveClosed)
 		s.mu.Unlock()
+		s.stop()
+		if wait {
+			s.waitIdle()
+		}
 		s.release()
 		return nil
 	}
 	s.mu.Unlock()
+	s.stop()
 	s.ep.hub.remove(s)
 	s.notifyClose()
 	if !wait {
@@ -237,6 +258,7 @@ func (s *session) finishClose() error {
 // release says that nothing of the session runs any more.
 func (s *session) release() {
 	s.releaseOnce.Do(func() {
+		s.stop()
 		s.ep.forget(s)
 		close(s.closed)
 	})
@@ -265,11 +287,14 @@ func (s *session) passiveClosed() {
 		return // closed actively meanwhile
 	}
 	s.notifyClose()
+	if s.redials() {
+		// A call may bring the session back at any time, so there is no end of its work to wait for.
+		s.disconnected()
+		return
+	}
 	s.waitIdle()
 	s.disconnected()
-	if !s.redials() {
-		s.release()
-	}
+	s.release()
 }
 
 func (s *session) notifyClose() { s.closeOnce.Do(func() { close(s.closeNotify) }) }
@@ -281,17 +306,21 @@ func (s *session) disconnected() {
 
 // up makes l the connection of the session. The reader is not running yet.
 func (s *session) up(l *link) bool {
+	var old *session
 	s.mu.Lock()
 	s.link.Store(l)
 	s.early.Store(nil)
 	ok := s.moveLocked(stateOk)
+	if ok {
+		old = s.ep.hub.add(s) // under the lock, or a Close in between would take it out before it is in
+	}
 	s.mu.Unlock()
 	if !ok {
 		l.die(socket.ErrProactivelyCloseSocket)
 		return false
 	}
 	s.applyAge(l)
-	if old := s.ep.hub.add(s); old != nil {
+	if old != nil {
 		s.ep.evict(old)
 	}
 	return true
@@ -419,15 +448,18 @@ func (s *session) ControlFD(f func(fd uintptr)) error {
 
 // GetProtoFunc returns the protocol of the session.
 func (s *session) GetProtoFunc() proto.ProtoFunc {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.protoFunc) > 0 && s.protoFunc[0] != nil {
-		return s.protoFunc[0]
+	protoFunc := s.protoFunc
+	if l := s.current(); l != nil {
+		protoFunc = *l.protoFunc.Load()
+	}
+	if len(protoFunc) > 0 && protoFunc[0] != nil {
+		return protoFunc[0]
 	}
 	return socket.DefaultProtoFunc()
 }
 
-// ModifySocket puts another connection, another protocol or both in place.
+// ModifySocket puts another connection, another protocol or both in place. What it changes is of this connection: the
+// next one begins as this one did, so that AfterDial finds it the same each time.
 func (s *session) ModifySocket(fn func(conn net.Conn) (net.Conn, proto.ProtoFunc)) {
 	l := s.early.Load()
 	if l == nil {
@@ -435,14 +467,11 @@ func (s *session) ModifySocket(fn func(conn net.Conn) (net.Conn, proto.ProtoFunc
 		return
 	}
 	conn, pf := fn(l.sock.Unread())
-	s.mu.Lock()
 	if pf != nil {
-		s.protoFunc = []socket.ProtoFunc{pf} // a slice of our own: the endpoint's is shared
+		l.protoFunc.Store(&[]socket.ProtoFunc{pf}) // a slice of our own: the endpoint's is shared
 	}
-	protoFunc := s.protoFunc
-	s.mu.Unlock()
 	if conn != nil || pf != nil {
-		l.sock.Reset(conn, protoFunc...)
+		l.sock.Reset(conn, *l.protoFunc.Load()...)
 	}
 }
 
