@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -23,8 +24,10 @@ type app struct {
 	name   string // of the server
 	start  []StartFunc
 	msg    catalogue
-	debug  bool
 	ctl    *ctlSession
+	debug  bool // --debug
+
+	stopTimeout time.Duration // of the configuration; 0 if it names none
 }
 
 // exitError is an error that decides the exit code. Without an error inside,

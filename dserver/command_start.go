@@ -69,6 +69,7 @@ func (a *app) launch(o startOptions, args []string) error {
 	if err := a.runStartFuncs(); err != nil {
 		return err
 	}
+	a.server.SetStopTimeout(a.stopTimeout) // the operator's word goes before the program's
 	if err := a.checkModel(o); err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (a *app) configure(o startOptions) error {
 		debug = top.flag("Debug", false)
 	}
 	own := c.table("dserver")
-	a.server.SetStopTimeout(own.duration("StopTimeout", 0))
+	a.stopTimeout = own.duration("StopTimeout", 0)
 	if err := errors.Join(top.err, own.err, c.checkSandboxes()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -212,6 +213,7 @@ func orNone(names []string) string {
 type runFiles struct {
 	dir  string
 	name string
+	pin  *os.File
 	pids []*instance.PidFile
 }
 
@@ -224,7 +226,12 @@ func (a *app) claim() (*runFiles, error) {
 	if err := instance.Prepare(dir); err != nil {
 		return nil, err
 	}
-	f := &runFiles{dir: dir, name: a.name}
+	pin, err := instance.Pin(dir)
+	if err != nil {
+		// It only keeps cleaners away; a file system without locks must not keep the server from starting.
+		logger.Warningf(context.Background(), "start: %v", err)
+	}
+	f := &runFiles{dir: dir, name: a.name, pin: pin}
 	if err := f.addPid(filepath.Join(dir, a.name+".pid")); err != nil {
 		return nil, a.explainHeld(err)
 	}
@@ -262,6 +269,7 @@ func (f *runFiles) release() {
 			logger.Warningf(context.Background(), "stop: pid file: %v", err)
 		}
 	}
+	_ = f.pin.Close() // nothing was written; nil is fine
 }
 
 // explainHeld turns the error of a second start into one for its user.

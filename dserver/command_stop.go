@@ -70,7 +70,7 @@ func (a *app) end(way ending, pidFile string, timeout time.Duration) error {
 	if !gone {
 		return fmt.Errorf("%s [%d] is still running after %v", a.name, h.PID, timeout)
 	}
-	fmt.Fprintf(a.out, "%s [%d] stopped in %v\n", a.name, h.PID, time.Since(began).Round(10*time.Millisecond))
+	fmt.Fprintf(a.out, "%s [%d] stopped in %v\n", a.name, h.PID, time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

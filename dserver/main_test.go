@@ -124,8 +124,8 @@ func testApp(traits []string) {
 		if has["veto"] {
 			svr.BeforeStop(func(*DServer) bool { fmt.Println("before stop"); return false })
 		}
-		if has["limit"] {
-			svr.SetStopTimeout(300 * time.Millisecond)
+		if limit, err := time.ParseDuration(habits["limit"]); err == nil {
+			svr.SetStopTimeout(limit)
 		}
 		add(svr, &appSandbox{name: "AdminBox", trait: habits["admin"]}, svr.NewService("admin"))
 		add(svr, &appSandbox{name: "UserBox", trait: habits["user"]}, svr.NewService("user"))

@@ -74,22 +74,27 @@ func TestSecondStartIsRefusedWithThePid(t *testing.T) {
 	e.run("ctl", "ps").want(t, codeOK, "Running")
 }
 
+// withinASecond fails unless the command took less than a second, not counting
+// what it takes to get the test binary started on this machine just now.
+func (e *testEnv) withinASecond(r result, what string) {
+	e.t.Helper()
+	if base := e.run("version").took; r.took-base > time.Second {
+		e.t.Errorf("%s took %v, %v of that to start", what, r.took, base)
+	}
+}
+
 func TestCommandsWithoutAServerFailAtOnce(t *testing.T) {
-	t.Parallel()
 	e := newEnv(t, "")
 	for args, code := range map[string]int{
 		"stop": codeFailed, "quit": codeFailed, "status": codeNotRunning, "ctl": codeFailed, "ctl ps": codeFailed, "ctl log": codeFailed,
 	} {
 		r := e.run(strings.Fields(args)...)
 		r.want(t, code, "not running")
-		if r.took > time.Second {
-			t.Errorf("%s took %v", args, r.took)
-		}
+		e.withinASecond(r, args)
 	}
 }
 
 func TestKilledServerLeavesNothingInTheWay(t *testing.T) {
-	t.Parallel()
 	e := newEnv(t, "")
 	p := e.serve()
 	p.signal(syscall.SIGKILL)
@@ -100,9 +105,9 @@ func TestKilledServerLeavesNothingInTheWay(t *testing.T) {
 		}
 	}
 	for args, code := range map[string]int{"stop": codeFailed, "status": codeNotRunning, "ctl ps": codeFailed} {
-		if r := e.run(strings.Fields(args)...); r.code != code || r.took > time.Second {
-			t.Errorf("%s: code %d after %v: %s", args, r.code, r.took, r.err)
-		}
+		r := e.run(strings.Fields(args)...)
+		r.want(t, code)
+		e.withinASecond(r, args)
 	}
 	p = e.serve()
 	e.run("ctl", "ps").want(t, codeOK, fmt.Sprintf("pid %d", p.Process.Pid))
@@ -188,11 +193,11 @@ func TestStopLimit(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T) (*testEnv, *process){
 		"method": func(t *testing.T) (*testEnv, *process) {
-			e := newEnv(t, "user=hang,limit")
+			e := newEnv(t, "user=hang,limit=300ms")
 			return e, e.serve()
 		},
 		"config": func(t *testing.T) (*testEnv, *process) {
-			e := newEnv(t, "user=hang")
+			e := newEnv(t, "user=hang,limit=1h")
 			writeFile(t, filepath.Join(e.dir, "config", "config.toml"), "[dserver]\nStopTimeout = \"300ms\"\n")
 			return e, e.serve()
 		},
@@ -246,7 +251,7 @@ func TestBeforeStopRefuses(t *testing.T) {
 
 func TestFailedShutdownShowsInTheExitCode(t *testing.T) {
 	t.Parallel()
-	e := newEnv(t, "user=badstop,limit")
+	e := newEnv(t, "user=badstop,limit=300ms")
 	p := e.serve()
 	p.signal(syscall.SIGTERM)
 	if code := p.wait(); code != codeFailed {
@@ -543,16 +548,13 @@ func TestCtlLogEndsWithTheServer(t *testing.T) {
 
 // A server that is there and does not answer is told from one that is gone.
 func TestCtlOfAFrozenServerFailsWithinASecond(t *testing.T) {
-	t.Parallel()
 	e := newEnv(t, "")
 	p := e.serve()
 	p.signal(syscall.SIGSTOP)
 	r := e.run("ctl", "ps")
 	p.signal(syscall.SIGCONT)
 	r.want(t, codeFailed, "does not answer")
-	if r.took > time.Second {
-		t.Errorf("took %v", r.took)
-	}
+	e.withinASecond(r, "ctl")
 	e.run("ctl", "ps").want(t, codeOK)
 }
 

@@ -19,16 +19,16 @@ func (*viaService) Shutdown() error { return nil }
 
 // own is the unexported base type of some program.
 type own struct {
-	common int
 	ServiceSandbox
 }
 
 type deep struct {
-	*errorHolder
-	own
+	error // embedded, and no struct
+	*own  // embedded, and nil
+	own2
 }
 
-type errorHolder struct{ err error }
+type own2 struct{ own }
 
 func (*deep) Name() string    { return "deep" }
 func (*deep) Setup() error    { return nil }
@@ -72,7 +72,7 @@ func TestAddSandBoxFillsTheBaseHoweverItIsEmbedded(t *testing.T) {
 			t.Errorf("%s: SearchSandBox = %v, %v", box.Name(), got, ok)
 		}
 	}
-	for _, base := range []*BaseSandbox{&d.BaseSandbox, &v.BaseSandbox, p.BaseSandbox, &dp.BaseSandbox} {
+	for _, base := range []*BaseSandbox{&d.BaseSandbox, &v.BaseSandbox, p.BaseSandbox, &dp.own2.BaseSandbox} {
 		if base.Service != service || base.Config != s.config || base.Context == nil {
 			t.Errorf("not filled in: %+v", base)
 		}

@@ -303,6 +303,27 @@ func TestPrepareRefusesWhatOthersMayUse(t *testing.T) {
 	}
 }
 
+func TestPinnedDirectoryIsLockedForCleaners(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pin, err := Pin(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cleaner, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cleaner.Close()
+	if err := lockFile(cleaner, true); !errors.Is(err, errLocked) {
+		t.Errorf("a cleaner gets the lock: %v", err)
+	}
+	pin.Close()
+	if err := lockFile(cleaner, true); err != nil {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 // shortDir is a private directory whose path leaves room for a socket's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
