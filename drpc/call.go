@@ -87,11 +87,11 @@ func (s *session) Call(serviceMethod string, args, result any, setting ...messag
 		c.await(ctx, l)
 		c.settle()
 	} else {
-		c.stat = stat
+		c.fail(stat)
 	}
 	waiters.Put(c.waiter)
 	c.waiter = nil
-	c.finish()
+	c.conclude()
 	return c
 }
 
@@ -107,31 +107,49 @@ func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan 
 	c.done = make(chan struct{})
 	c.notify = callCmdChan
 	ctx, cancel := c.bounded()
-	l, stat := c.launch(ctx)
-	switch {
-	case stat != nil:
+	l, sent, stat := c.tryLaunch(ctx)
+	if stat == nil && !sent {
+		s.ep.workers.submit(&lateCall{c, ctx, cancel})
+	} else {
+		c.launched(ctx, cancel, l, stat)
+	}
+	return c
+}
+
+// lateCall is an asynchronous call whose session is between two connections: a worker waits for the next one, as its
+// caller must not.
+type lateCall struct {
+	c      *callCmd
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (p *lateCall) run() {
+	l, stat := p.c.transmit(p.ctx)
+	p.c.launched(p.ctx, p.cancel, l, stat)
+}
+
+// launched sees to it that an asynchronous call ends: it failed with stat, or is under way over l.
+func (c *callCmd) launched(ctx context.Context, cancel context.CancelFunc, l *link, stat *Status) {
+	if stat != nil {
 		if cancel != nil {
 			cancel()
 		}
-		c.stat = stat
-		s.ep.workers.submit((*failedCall)(c))
-		return c
-	case ctx.Done() != nil:
+		c.fail(stat)
+		c.sess.ep.workers.submit((*failedCall)(c))
+		return
+	}
+	if ctx.Done() != nil {
 		c.expireWith(ctx, cancel, l)
 	}
 	c.stage(stageWritten)
-	return c
 }
 
 // failedCall finishes, on a worker, a call that never left. The caller may not read its channel before AsyncCall
 // returns.
 type failedCall callCmd
 
-func (f *failedCall) run() {
-	c := (*callCmd)(f)
-	defer c.sess.end()
-	c.finish()
-}
+func (f *failedCall) run() { (*callCmd)(f).finish() }
 
 // bounded returns the context that ends the call: that of the message and the context age, whichever ends first. It
 // costs nothing where neither is set.
@@ -149,37 +167,67 @@ func endedStatus(ctx context.Context) *Status {
 
 // launch sends the call. With a nil status it is, or was, pending on the link it returns.
 func (c *callCmd) launch(ctx context.Context) (*link, *Status) {
-	s := c.sess
-	hooks := s.ep.plugins.hooks()
-	if stat := hooks.onWrite(hookBeforeWriteCall, c); stat != nil {
+	if stat := c.prepare(ctx); stat != nil {
 		return nil, stat
 	}
-	if ctx.Err() != nil {
-		return nil, newStatus(CodeWriteFailed, context.Cause(ctx))
+	return c.transmit(ctx)
+}
+
+// tryLaunch is launch that does not wait for a connection: without a status and not sent, transmit is to go on.
+func (c *callCmd) tryLaunch(ctx context.Context) (l *link, sent bool, stat *Status) {
+	if stat = c.prepare(ctx); stat != nil {
+		return nil, false, stat
 	}
-	afterWrite := len(hooks.write[hookAfterWriteCall]) > 0
+	if l, _, stat = c.sess.tryAcquire(); l == nil {
+		return nil, false, stat
+	}
+	sent, stat = c.sendOver(ctx, l)
+	return l, sent, stat
+}
+
+// prepare is what happens once before a call is sent, over however many connections that is tried.
+func (c *callCmd) prepare(ctx context.Context) *Status {
+	if stat := c.sess.ep.plugins.hooks().onWrite(hookBeforeWriteCall, c); stat != nil {
+		return stat
+	}
+	if ctx.Err() != nil {
+		return newStatus(CodeWriteFailed, context.Cause(ctx))
+	}
+	return nil
+}
+
+// transmit sends the call over the next connection there is.
+func (c *callCmd) transmit(ctx context.Context) (*link, *Status) {
 	for {
-		l, stat := s.acquire(ctx)
+		l, stat := c.sess.acquire(ctx)
 		if stat != nil {
 			return nil, stat
 		}
-		sent, stat := c.sendOver(ctx, l, afterWrite)
-		if stat == nil && afterWrite && !l.isGone() {
-			warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
-		}
-		if sent || stat != nil {
+		if sent, stat := c.sendOver(ctx, l); sent || stat != nil {
 			return l, stat
 		}
 		// The link was gone before a byte was written: whether there is a next one is for acquire to say, once the
 		// reader has noticed too.
-		if stat = s.awaitLoss(ctx, l); stat != nil {
+		if stat = c.sess.awaitLoss(ctx, l); stat != nil {
 			return nil, stat
 		}
 	}
 }
 
-// sendOver sends the call over l. False without a status means that l was gone before anything was written.
-func (c *callCmd) sendOver(ctx context.Context, l *link, wait bool) (sent bool, stat *Status) {
+// sendOver sends the call over l and runs the hooks behind that. False without a status means that l was gone before
+// anything was written.
+func (c *callCmd) sendOver(ctx context.Context, l *link) (sent bool, stat *Status) {
+	hooks := c.sess.ep.plugins.hooks()
+	afterWrite := len(hooks.write[hookAfterWriteCall]) > 0
+	sent, stat = c.send(ctx, l, afterWrite)
+	if sent && stat == nil && afterWrite && !l.isGone() {
+		warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
+	}
+	return sent, stat
+}
+
+// send enters the call in the table of l and writes it; see sendOver for what it returns.
+func (c *callCmd) send(ctx context.Context, l *link, wait bool) (sent bool, stat *Status) {
 	frame, err := encodeGuarded(l, &c.output)
 	if err != nil {
 		return false, newStatus(CodeWriteFailed, err)
@@ -252,7 +300,6 @@ func (c *callCmd) stage(reached int32) {
 
 // run completes an asynchronous call on a worker.
 func (c *callCmd) run() {
-	defer c.sess.end()
 	if c.expires != nil {
 		c.expires()
 	}
@@ -260,10 +307,22 @@ func (c *callCmd) run() {
 	c.finish()
 }
 
+// fail ends a call that has no reply.
+func (c *callCmd) fail(stat *Status) {
+	c.stat = stat
+	if debugEnabled() {
+		var none message.Msg
+		none.SetStatus(stat)
+		c.cost = time.Since(c.start)
+		c.sess.ep.logCall(c, &none)
+	}
+}
+
 // settle looks at what was delivered: it decodes a reply into the result.
 func (c *callCmd) settle() {
 	in := c.reply
 	if in == nil {
+		c.fail(c.stat)
 		return
 	}
 	c.reply = nil
@@ -305,8 +364,8 @@ func (c *callCmd) read(in *handlerCtx) (stat *Status) {
 	return hooks.onRead(hookAfterReadReplyBody, in)
 }
 
-// finish makes the call known as done.
-func (c *callCmd) finish() {
+// conclude makes the outcome final.
+func (c *callCmd) conclude() {
 	if c.stat.OK() {
 		c.stat = nil
 	}
@@ -314,11 +373,15 @@ func (c *callCmd) finish() {
 		c.cost = time.Since(c.start)
 	}
 	c.final.Store(true)
-	if c.notify != nil {
-		// Before Done, as callers rely on; no lock is held, so a full channel blocks nobody but this worker.
-		c.notify <- c
-		close(c.done)
-	}
+}
+
+// finish makes an asynchronous call known as done.
+func (c *callCmd) finish() {
+	c.conclude()
+	// A channel that nobody reads holds this worker up, but neither the session nor its Close.
+	c.sess.end()
+	c.notify <- c
+	close(c.done) // after the channel, as callers rely on
 }
 
 // TraceEndpoint returns the endpoint that calls.

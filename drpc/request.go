@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/tfilter"
 )
 
 // requestKind is what differs between a call and a push on the receiving side.
@@ -146,13 +147,14 @@ func (c *handlerCtx) reply(result any) {
 
 	wait := len(c.hooks.write[hookAfterWriteReply]) > 0
 	stat := c.writeReply(wait)
-	if stat != nil && stat.Code() == CodeWriteFailed && !c.link.isGone() {
-		// What the handler returned cannot be sent; that it cannot be is an answer too.
-		c.stat = newStatus(CodeInternalServerError, stat.Cause())
-		out.SetStatus(c.stat)
-		out.SetBody(nil)
-		out.SetBodyCodec(0)
-		stat = c.writeReply(wait)
+	if c.unsendable(stat) {
+		// What the handler returned cannot be sent; that it cannot be is an answer too. It goes without what else was
+		// put into the reply, which may be the reason, and if need be without anything.
+		c.apologise(stat.Cause(), c.input.PipeTFilter())
+		if stat = c.writeReply(wait); c.unsendable(stat) {
+			c.apologise(nil, nil)
+			stat = c.writeReply(wait)
+		}
 	}
 	switch {
 	case stat == nil && wait:
@@ -160,6 +162,24 @@ func (c *handlerCtx) reply(result any) {
 	case stat != nil:
 		logDebugf("reply to %s was not written: %v (session %s)", c.input.ServiceMethod(), stat, c.sess.ID())
 	}
+}
+
+// unsendable reports whether a reply was not written because of what is in it.
+func (c *handlerCtx) unsendable(stat *Status) bool {
+	return stat != nil && stat.Code() == CodeWriteFailed && !c.link.isGone()
+}
+
+// apologise replaces the reply by one that says only why there is none.
+func (c *handlerCtx) apologise(cause error, pipe *tfilter.PipeTFilter) {
+	out := &c.output
+	out.Clear()
+	out.SetSeq(c.input.Seq())
+	out.SetMType(message.TypeReply)
+	if pipe != nil {
+		out.PipeTFilter().AppendFrom(pipe)
+	}
+	c.stat = newStatus(CodeInternalServerError, cause)
+	out.SetStatus(c.stat)
 }
 
 // writeReply writes over the connection that the call came from, never another one: its sequence number means

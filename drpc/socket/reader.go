@@ -140,7 +140,11 @@ func (r *frameReader) Read(b []byte) (int, error) {
 	}
 	if r.buf == nil || r.pos == len(r.buf.B) {
 		if len(b) >= idleBuffer {
-			return r.conn.Read(b)
+			n, err := r.conn.Read(b)
+			if n > 0 {
+				r.at = time.Now()
+			}
+			return n, err
 		}
 		if err := r.fill(0); err != nil {
 			return 0, err
