@@ -49,6 +49,7 @@ type Framer interface {
 	// The first seen bytes of head were there at an earlier call that could not tell, so that a protocol which looks
 	// for an end need not search them again. An error means that no frame of this protocol can begin like that.
 	FrameLen(head []byte, seen int) (int, error)
-	// ParseFrame parses one whole frame into m. The parts of m may alias frame.
+	// ParseFrame parses one whole frame into m. The parts of m may alias frame, and ParseFrame may change frame, as a
+	// protocol does that unescapes text where it lies.
 	ParseFrame(frame []byte, m *message.Msg) error
 }

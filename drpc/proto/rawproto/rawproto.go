@@ -23,7 +23,6 @@ package rawproto
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -31,7 +30,6 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
-	"github.com/osgochina/dmicro/drpc/tfilter"
 	"github.com/osgochina/dmicro/internal/bufpool"
 )
 
@@ -42,19 +40,19 @@ const (
 	wireVersion = 1
 	// prefix is the length field, the version and the number of filters: no frame is shorter.
 	prefix = 6
-	// maxFilters is how many transfer filters a frame may name. The count has room for 255, but no honest peer needs
-	// more than a few, and each one is a pass over the whole payload that a stranger would have us make.
-	maxFilters = 16
 )
 
 // ErrMalformed is what every error about a frame that cannot be parsed matches with errors.Is.
-var ErrMalformed = errors.New("raw proto: malformed frame")
+// It is the one of all protocols.
+var ErrMalformed = proto.ErrMalformed
 
 // ErrHeaderTooLong is what every error about a header part that does not fit its length field matches with errors.Is.
-var ErrHeaderTooLong = errors.New("raw proto: header part too long")
+// It is the one of all protocols.
+var ErrHeaderTooLong = proto.ErrHeaderTooLong
 
 // ErrTooManyFilters is what packing or parsing a frame with more than 16 transfer filters gives.
-var ErrTooManyFilters = fmt.Errorf("raw proto: more than %d transfer filters", maxFilters)
+// It is the one of all protocols.
+var ErrTooManyFilters = proto.ErrTooManyFilters
 
 // RawProtoFunc makes the protocol instance of one session. It is the default of every endpoint.
 func RawProtoFunc(rw proto.IOWithReadBuffer) proto.Proto { return &raw{rw: rw} }
@@ -65,8 +63,8 @@ func NewRawProtoFunc() proto.ProtoFunc { return RawProtoFunc }
 // tooLong is an ErrHeaderTooLong with a text of its own, which the peer's users see as the cause of a status.
 type tooLong string
 
-func (e tooLong) Error() string        { return string(e) }
-func (e tooLong) Is(target error) bool { return target == ErrHeaderTooLong }
+func (e tooLong) Error() string { return string(e) }
+func (e tooLong) Unwrap() error { return ErrHeaderTooLong }
 
 type raw struct {
 	rw proto.IOWithReadBuffer
@@ -115,7 +113,7 @@ func (r *raw) Unpack(m proto.Message) error {
 func (r *raw) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
 	start := len(dst)
 	pipe := m.PipeTFilter()
-	if pipe.Len() > maxFilters {
+	if pipe.Len() > proto.MaxFilters {
 		return dst, ErrTooManyFilters
 	}
 	dst = append(dst, 0, 0, 0, 0, wireVersion, byte(pipe.Len()))
@@ -215,29 +213,11 @@ func (r *raw) ParseFrame(frame []byte, m *message.Msg) error {
 	if c.short {
 		return fmt.Errorf("%w: filter ids are cut short", ErrMalformed)
 	}
-	if len(ids) > maxFilters {
-		return fmt.Errorf("%w: %w", ErrMalformed, ErrTooManyFilters)
-	}
-	m.PipeTFilter().Reset()
-	if len(ids) > 0 {
-		var err error
-		if payload, err = unfilter(payload, ids, m); err != nil {
-			return err
-		}
+	payload, err := proto.Unfilter(payload, ids, m)
+	if err != nil {
+		return err
 	}
 	return parsePayload(payload, m)
-}
-
-func unfilter(payload, ids []byte, m *message.Msg) ([]byte, error) {
-	pipe := m.PipeTFilter()
-	if err := pipe.Append(ids...); err != nil {
-		return nil, err
-	}
-	payload, err := pipe.OnUnpackLimit(payload, int(min(uint64(m.SizeLimit()), math.MaxInt)))
-	if size := (*tfilter.SizeError)(nil); errors.As(err, &size) {
-		return nil, message.ExceedsLimit(err)
-	}
-	return payload, err
 }
 
 func parsePayload(payload []byte, m *message.Msg) error {
