@@ -237,9 +237,9 @@ func (s *Conn) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	err := s.conn.Close()
+	// First the reason, then the deed: senders shall not learn of it by an error of the connection.
 	s.out.fail(ErrProactivelyCloseSocket)
-	return err
+	return s.conn.Close()
 }
 
 // Reset puts another connection, another protocol or both in place.

@@ -154,6 +154,11 @@ func (o *outbox) more() bool {
 
 // settle tells everybody concerned what became of b.
 func (o *outbox) settle(b *batch, err error) {
+	// An error is final before anybody learns of it, or they would go on sending.
+	first := err != nil && o.fail(err)
+	if err != nil && !first {
+		err = o.err // ended by Close, which is why the write failed
+	}
 	b.finish(err)
 	o.mu.Lock()
 	o.queued -= b.size
@@ -164,7 +169,7 @@ func (o *outbox) settle(b *batch, err error) {
 	b.recycle()
 	o.spare = *b
 	o.mu.Unlock()
-	if err != nil && o.fail(err) && o.onError != nil {
+	if first && o.onError != nil {
 		o.onError(err)
 	}
 }
@@ -208,16 +213,17 @@ func (o *outbox) writePieces(b *batch) error {
 	return nil
 }
 
-// arm sets the write deadline. Once set it serves many writes: it is only moved when half of it is gone.
+// arm sets the write deadline. Once set it serves many writes: with half of the timeout added it is only moved when
+// that half is gone, and no write ever gets less than the timeout.
 func (o *outbox) arm() error {
 	if o.timeout <= 0 {
 		return nil
 	}
 	now := time.Now()
-	if o.deadline.Sub(now) >= o.timeout/2 {
+	if o.deadline.Sub(now) >= o.timeout {
 		return nil
 	}
-	o.deadline = now.Add(o.timeout)
+	o.deadline = now.Add(o.timeout + o.timeout/2)
 	return o.conn.SetWriteDeadline(o.deadline)
 }
 
@@ -262,7 +268,7 @@ func (o *outbox) fail(err error) bool {
 		o.space = nil
 	}
 	o.mu.Unlock()
-	lost.finish(err)
+	lost.finish(fmt.Errorf("%w: %w", ErrNotSent, err))
 	lost.recycle()
 	return true
 }

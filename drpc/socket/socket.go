@@ -49,8 +49,9 @@ type Socket interface {
 	// ID returns what SetID set, else the remote address.
 	ID() string
 	SetID(string)
-	// Reset puts another connection, another protocol or both in place. A nil netConn keeps the connection. Bytes
-	// that were read ahead are not lost. No other method may run meanwhile.
+	// Reset puts another connection, another protocol or both in place; a connection without protoFunc gets the
+	// default one. A nil netConn keeps the connection and the bytes that were read ahead; who wraps the connection
+	// wraps what Conn.Unread returns, so that none are lost. No other method may run meanwhile.
 	Reset(netConn net.Conn, protoFunc ...ProtoFunc)
 	// Raw returns the connection underneath.
 	Raw() net.Conn
