@@ -20,6 +20,11 @@
 // program adds with [Cobra]. Exit codes: 0 done, 1 failed, 2 wrong usage, 3
 // "status" of a server that does not run, 128+n ended at once by signal n.
 //
+// ctl without a command opens a shell, with one it runs that and ends; --json
+// prints for programs. Texts are English, or Chinese where LC_ALL, LC_MESSAGES or
+// LANG begins with zh. Colours show on a terminal only, and not if NO_COLOR is
+// set. The commands are ps, start, stop, debug, log, version, help, clear, exit.
+//
 // # Files
 //
 // The pid file <name>.pid (locked as long as the process lives) and the control

@@ -180,6 +180,7 @@ func (e *testEnv) command(args ...string) *exec.Cmd {
 	cmd.Env = append([]string{
 		envApp + "=" + e.traits, "DMICRO_RUN_DIR=" + e.dir, "HOME=" + e.dir, "PATH=" + os.Getenv("PATH"),
 		"TMPDIR=" + e.dir, "LANG=C", "GOCOVERDIR=" + e.dir,
+		"GORACE=atexit_sleep_ms=0", // or each process under the race detector takes a second to end
 	}, e.extra...)
 	return cmd
 }

@@ -423,7 +423,7 @@ func TestCtlStartsAndStopsSandboxes(t *testing.T) {
 	e := newEnv(t, "")
 	p := e.serve()
 	e.run("ctl", "stop", "userbox").want(t, codeOK, "service stopped")
-	e.run("ctl", "status").want(t, codeOK, "│ UserBox     │ user        │ Stopped │                          ")
+	e.run("ctl", "status").want(t, codeOK, "│ UserBox     │ user        │ Stopped │     ")
 	e.run("ctl", "stop", "UserBox").want(t, codeFailed, "is not running")
 	e.run("ctl", "start", "UserBox").want(t, codeOK, "service started")
 	e.run("ctl", "start", "UserBox").want(t, codeFailed, "is running")
