@@ -455,6 +455,9 @@ func TestCtlStartsAndStopsSandboxes(t *testing.T) {
 	e.run("ctl", "debug", "open").want(t, codeOK, "debug mode is on")
 	e.run("ctl", "debug", "0").want(t, codeOK, "debug mode is off")
 	e.run("ctl", "help", "stop").want(t, codeOK, "stop a running sandbox", "Usage:")
+	if files, err := os.ReadDir(e.runDir()); err != nil || len(files) != 2 {
+		t.Errorf("ctl leaves files behind: %v, %v", files, err)
+	}
 }
 
 func TestCtlSpeaksChinese(t *testing.T) {

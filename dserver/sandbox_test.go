@@ -162,3 +162,17 @@ func TestFindUnitTakesNoChances(t *testing.T) {
 		t.Errorf("ambiguous name: %v", err)
 	}
 }
+
+func TestGetSandboxLooksInTheServerOfTheProcess(t *testing.T) {
+	t.Parallel()
+	box := &appSandbox{name: "found"}
+	if err := defaultServer.AddSandBox(box); err != nil {
+		t.Fatal(err)
+	}
+	if got := GetSandbox("found"); got != box {
+		t.Errorf("got %v", got)
+	}
+	if got := GetSandbox("lost"); got != nil {
+		t.Errorf("got %v", got)
+	}
+}
