@@ -9,10 +9,9 @@ import (
 	"strings"
 
 	"github.com/gogf/gf/v2"
-)
 
-// modulePath is how this module is found among those of a binary.
-const modulePath = "github.com/osgochina/dmicro"
+	"github.com/osgochina/dmicro"
+)
 
 const banner = `
     ____  __  ____
@@ -37,12 +36,12 @@ type versionInfo struct {
 // ownVersion describes this process. What the build did not set is taken from
 // what the Go linker recorded.
 func ownVersion() versionInfo {
-	commit, time, dmicro := recorded()
+	commit, time := recorded()
 	path, _ := os.Executable()
 	return versionInfo{
 		Version:   cmp.Or(BuildVersion, "No Version Info"),
 		Go:        cmp.Or(BuildGoVersion, runtime.Version()),
-		DMicro:    dmicro,
+		DMicro:    dmicro.Version,
 		GF:        gf.VERSION,
 		GitCommit: cmp.Or(BuildGitCommitId, commit),
 		BuildTime: cmp.Or(BuildTime, time),
@@ -51,10 +50,11 @@ func ownVersion() versionInfo {
 	}
 }
 
-func recorded() (commit, time, dmicro string) {
+// recorded returns the commit and its time as the Go linker recorded them.
+func recorded() (commit, time string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "", "", ""
+		return "", ""
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -64,15 +64,7 @@ func recorded() (commit, time, dmicro string) {
 			time = s.Value
 		}
 	}
-	if info.Main.Path == modulePath {
-		return commit, time, info.Main.Version
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == modulePath {
-			dmicro = dep.Version
-		}
-	}
-	return commit, time, dmicro
+	return commit, time
 }
 
 // block is the version block under its banner.
