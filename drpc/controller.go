@@ -133,12 +133,11 @@ func (s *handlerShape) build(where string, fn reflect.Value, arg reflect.Type, f
 		}
 	}
 	h.invoke = func(c *handlerCtx) (any, *Status) {
-		body := reflect.ValueOf(c.input.Body())
-		if body.Type() != arg {
-			return nil, newStatus(CodeInternalServerError,
-				fmt.Errorf("the handler takes %v, but a hook has put %v in its place", arg, body.Type()))
+		body := c.input.Body()
+		if reflect.TypeOf(body) != arg {
+			return nil, wrongArg(arg, body)
 		}
-		out := fn.Call([]reflect.Value{first(c), body})
+		out := fn.Call([]reflect.Value{first(c), reflect.ValueOf(body)})
 		stat := out[last].Interface().(*Status)
 		if last == 0 || !stat.OK() {
 			return nil, stat

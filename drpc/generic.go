@@ -20,6 +20,9 @@ func HandleCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg)
 
 // AddCall is HandleCall that returns the error and the service method.
 func AddCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (Reply, *Status), plugin ...Plugin) (string, error) {
+	if fn == nil {
+		return "", callShape.errorf("the handler of %s is nil", path)
+	}
 	h := &Handler{
 		typeName: routerCall,
 		argElem:  reflect.TypeFor[Arg](),
@@ -28,7 +31,7 @@ func AddCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (R
 		invoke: func(c *handlerCtx) (any, *Status) {
 			arg, ok := c.input.Body().(*Arg)
 			if !ok {
-				return nil, wrongArg[Arg](c)
+				return nil, wrongArg(reflect.TypeFor[*Arg](), c.input.Body())
 			}
 			return fn(c, arg)
 		},
@@ -43,6 +46,9 @@ func HandlePush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Statu
 
 // AddPush is HandlePush that returns the error and the service method.
 func AddPush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, plugin ...Plugin) (string, error) {
+	if fn == nil {
+		return "", pushShape.errorf("the handler of %s is nil", path)
+	}
 	h := &Handler{
 		typeName: routerPush,
 		argElem:  reflect.TypeFor[Arg](),
@@ -50,7 +56,7 @@ func AddPush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, 
 		invoke: func(c *handlerCtx) (any, *Status) {
 			arg, ok := c.input.Body().(*Arg)
 			if !ok {
-				return nil, wrongArg[Arg](c)
+				return nil, wrongArg(reflect.TypeFor[*Arg](), c.input.Body())
 			}
 			return nil, fn(c, arg)
 		},
@@ -59,7 +65,7 @@ func AddPush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, 
 }
 
 // wrongArg is the status of a request whose target a hook replaced by something that the handler cannot take.
-func wrongArg[Arg any](c *handlerCtx) *Status {
+func wrongArg(want reflect.Type, body any) *Status {
 	return newStatus(CodeInternalServerError,
-		fmt.Errorf("the handler takes *%v, but a hook has put %T in its place", reflect.TypeFor[Arg](), c.input.Body()))
+		fmt.Errorf("the handler takes %v, but a hook has put %T in its place", want, body))
 }

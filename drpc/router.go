@@ -113,7 +113,7 @@ func (r *SubRouter) AddPushFunc(pushHandleFunc any, plugin ...Plugin) (string, e
 // SetUnknownCall sets the handler of calls that no other handler of the endpoint has. Its argument is the body as it
 // came. A second one replaces the first, with a warning.
 func (r *SubRouter) SetUnknownCall(fn func(UnknownCallCtx) (any, *status.Status), plugin ...Plugin) {
-	must(r.setUnknown(&r.table.unknownCall, plugin, &Handler{
+	must(r.setUnknown(&r.table.calls.unknown, plugin, &Handler{
 		typeName: routerUnknownCall,
 		newArg:   func() any { return new([]byte) },
 		invoke:   func(c *handlerCtx) (any, *Status) { return fn(c) },
@@ -122,7 +122,7 @@ func (r *SubRouter) SetUnknownCall(fn func(UnknownCallCtx) (any, *status.Status)
 
 // SetUnknownPush sets the handler of pushes that no other handler of the endpoint has; see SetUnknownCall.
 func (r *SubRouter) SetUnknownPush(fn func(UnknownPushCtx) *status.Status, plugin ...Plugin) {
-	must(r.setUnknown(&r.table.unknownPush, plugin, &Handler{
+	must(r.setUnknown(&r.table.pushes.unknown, plugin, &Handler{
 		typeName: routerUnknownPush,
 		newArg:   func() any { return new([]byte) },
 		invoke:   func(c *handlerCtx) (any, *Status) { return nil, fn(c) },
@@ -195,57 +195,90 @@ func mustRegister(_ string, err error) { must(err) }
 // ErrConflict is what the error of a registration matches with errors.Is when the service method is taken.
 var ErrConflict = errors.New("there is a handler conflict")
 
-// routeTable is the handlers of an endpoint by service method. Readers take no lock: a registration makes new maps.
-type routeTable struct {
-	mu                       sync.Mutex
-	calls, pushes            atomic.Pointer[map[string]*Handler]
-	unknownCall, unknownPush atomic.Pointer[Handler]
-}
+// routeTable is the handlers of an endpoint.
+type routeTable struct{ calls, pushes routes }
 
 func newRouteTable() *routeTable {
 	t := new(routeTable)
-	t.calls.Store(&map[string]*Handler{})
-	t.pushes.Store(&map[string]*Handler{})
+	t.calls.publish()
+	t.pushes.publish()
 	return t
 }
 
 // insert adds handlers of one kind, all or none.
 func (t *routeTable) insert(handlers []*Handler) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	slot := &t.calls
 	if handlers[0].IsPush() {
-		slot = &t.pushes
+		return t.pushes.insert(handlers)
 	}
-	next := maps.Clone(*slot.Load())
+	return t.calls.insert(handlers)
+}
+
+func (t *routeTable) call(m *message.Msg) *Handler { return t.calls.find(m) }
+
+func (t *routeTable) push(m *message.Msg) *Handler { return t.pushes.find(m) }
+
+// routes is the handlers of one kind by service method. Readers use a copy that never changes, and so take no lock.
+// It is renewed by the first of them that misses something in it after a registration, not by the registration: or
+// registering many handlers would copy all of them each time.
+type routes struct {
+	published atomic.Pointer[map[string]*Handler]
+	stale     atomic.Bool // all holds more than published
+	unknown   atomic.Pointer[Handler]
+
+	mu  sync.Mutex
+	all map[string]*Handler
+}
+
+// insert adds handlers, all or none.
+func (r *routes) insert(handlers []*Handler) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	added := make(map[string]*Handler, len(handlers))
 	for _, h := range handlers {
-		if _, taken := next[h.name]; taken {
+		if r.all[h.name] != nil || added[h.name] != nil { // two methods of a controller may map to one name
 			return fmt.Errorf("%w: %s", ErrConflict, h.name)
 		}
-		next[h.name] = h
+		added[h.name] = h
 	}
-	slot.Store(&next)
+	if r.all == nil {
+		r.all = make(map[string]*Handler)
+	}
+	maps.Copy(r.all, added)
+	r.stale.Store(true)
 	return nil
 }
 
-func (t *routeTable) call(m *message.Msg) *Handler { return find(&t.calls, &t.unknownCall, m) }
+func (r *routes) publish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := maps.Clone(r.all)
+	r.published.Store(&all)
+	r.stale.Store(false)
+}
 
-func (t *routeTable) push(m *message.Msg) *Handler { return find(&t.pushes, &t.unknownPush, m) }
+// find returns the handler of a message, that of unknown ones where it has none, nil if there is none either.
+func (r *routes) find(m *message.Msg) *Handler {
+	h := r.lookup(m)
+	if h == nil && r.stale.Load() {
+		r.publish()
+		h = r.lookup(m)
+	}
+	if h == nil {
+		return r.unknown.Load()
+	}
+	return h
+}
 
-// find looks the service method up without making a string of what was received; m gets the handler's own.
-func find(slot *atomic.Pointer[map[string]*Handler], unknown *atomic.Pointer[Handler], m *message.Msg) *Handler {
-	handlers := *slot.Load()
+// lookup looks the service method up without making a string of what was received; m gets the handler's own.
+func (r *routes) lookup(m *message.Msg) *Handler {
+	handlers := *r.published.Load()
 	raw := m.ServiceMethodBytes()
 	if raw == nil {
-		if h := handlers[m.ServiceMethod()]; h != nil {
-			return h
-		}
-		return unknown.Load()
+		return handlers[m.ServiceMethod()]
 	}
 	h := handlers[string(raw)]
-	if h == nil {
-		return unknown.Load()
+	if h != nil {
+		m.SetServiceMethod(h.name)
 	}
-	m.SetServiceMethod(h.name)
 	return h
 }
