@@ -355,6 +355,9 @@ func (c *callCmd) read(in *handlerCtx) (stat *Status) {
 	if stat = hooks.onRead(hookBeforeReadReplyBody, in); stat != nil {
 		return stat
 	}
+	if !takesBytes(in.input.Body()) && len(in.input.EncodedBody()) > 0 {
+		return newStatus(CodeBadMessage, errNoTarget)
+	}
 	if err := in.input.DecodeBody(); err != nil {
 		return newStatus(CodeBadMessage, err)
 	}
@@ -362,6 +365,20 @@ func (c *callCmd) read(in *handlerCtx) (stat *Status) {
 		return in.input.Status()
 	}
 	return hooks.onRead(hookAfterReadReplyBody, in)
+}
+
+// errNoTarget is what a caller gets who wants raw bytes and left no place to put them: no codec is asked about bytes,
+// so nobody else would say so.
+var errNoTarget = errors.New("the result is raw bytes, but not a pointer to put them behind")
+
+func takesBytes(target any) bool {
+	switch target := target.(type) {
+	case []byte:
+		return false
+	case *[]byte:
+		return target != nil
+	}
+	return true
 }
 
 // conclude makes the outcome final.
