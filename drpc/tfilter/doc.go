@@ -4,9 +4,10 @@
 // A filter has a byte id, which travels in the frame, and a name. None is
 // registered from the start; a program calls, before it uses the network,
 //
-//	RegGzip(level)  'z' gzip  compresses
-//	RegMD5()        '5' md5   notices accidental damage
-//	RegAES(key)     'a' aes   hides from casual eyes, for old peers only
+//	RegGzip(level)  'z' gzip     compresses
+//	RegMD5()        '5' md5      notices accidental damage
+//	RegAESGCM(key)  'g' aes-gcm  encrypts and notices every change
+//	RegAES(key)     'a' aes      hides from casual eyes, for old peers only
 //
 // or [Reg] with one of its own. Both sides need the same filters; a peer may
 // name any that is registered, so register only what peers may use.
@@ -18,10 +19,18 @@
 //
 // # Security
 //
+// To encrypt, use aes-gcm, which is authenticated. It protects each payload by
+// itself: ids of filters and lengths of frames can be seen, and a payload can be
+// repeated. TLS protects the whole conversation and is the better choice where
+// it can be had.
+//
 // Neither md5 nor aes protects against somebody who can change the bytes. md5
 // has no key. aes is AES-CBC with one constant IV and no authentication, as
 // DMicro 1.x peers speak it: equal beginnings of messages show, and bits can
-// be flipped. They exist to talk to old peers; use TLS to be safe.
+// be flipped. They exist to talk to old peers.
+//
+// A peer chooses the filters of what it sends: a payload that arrived need not
+// have been encrypted. A handler that insists looks at the pipe of its message.
 //
 // # Concurrency
 //

@@ -17,9 +17,10 @@ var (
 	// ErrCheckFailed says that a payload is not what its md5 digest is of.
 	ErrCheckFailed = errors.New("check failed")
 
-	// ErrDecrypt says that bytes were not encrypted by the aes filter with this
-	// key. It is the same for every cause: each difference that a peer could
-	// tell would help it to decrypt without the key.
+	// ErrDecrypt says that bytes were not encrypted by the aes or the aes-gcm
+	// filter with this key, or, for aes-gcm, were changed since. It is the same
+	// for every cause: each difference that a peer could tell would help it to
+	// decrypt without the key.
 	ErrDecrypt = errors.New("cannot decrypt")
 )
 

@@ -147,7 +147,7 @@ func FuzzGzip(f *testing.F) {
 
 func BenchmarkFilters(b *testing.B) {
 	data := bytes.Repeat([]byte(`{"id":12345,"title":"some text"},`), 30)
-	for _, ids := range []string{"5", "a", "z"} {
+	for _, ids := range []string{"5", "a", "g", "z"} {
 		p := pipe(b, ids)
 		packed, err := p.OnPack(data)
 		if err != nil {

@@ -77,7 +77,7 @@ func TestPackRunsLastToFirst(t *testing.T) {
 
 func TestRoundTripOfAnyPipeLeavesTheDataAlone(t *testing.T) {
 	t.Parallel()
-	for _, ids := range []string{"", "5", "z", "a", "A", "5a", "a5", "z5a", "az", "zz", "aaAA55"} {
+	for _, ids := range []string{"", "5", "z", "a", "A", "5a", "a5", "z5a", "az", "zz", "aaAA55", "g", "gz5", "gg"} {
 		for _, data := range []string{"", "x", "fifteen bytes!!", "sixteen bytes!!!", strings.Repeat("é 世界\x00\xff", 10000)} {
 			p := pipe(t, ids)
 			// Bytes behind the data, within its capacity, belong to others.
@@ -195,7 +195,7 @@ func TestLimitHoldsForEveryPipe(t *testing.T) {
 	t.Parallel()
 	const n = 1000
 	data := bytes.Repeat([]byte("x"), n)
-	for _, ids := range []string{"", "5", "a", "z", "A", "za", "5z", "zz"} {
+	for _, ids := range []string{"", "5", "a", "z", "A", "za", "5z", "zz", "g", "zg"} {
 		p := pipe(t, ids)
 		packed, err := p.OnPack(data)
 		if err != nil {
@@ -270,6 +270,7 @@ func FuzzPipe(f *testing.F) {
 	}
 	f.Add([]byte("5a"), golden(f, "md5_aes"))
 	f.Add([]byte("zz5aGQ"), []byte{})
+	f.Add([]byte("g"), mustPack(f, "g", []byte("data")))
 	f.Fuzz(func(t *testing.T, ids, data []byte) {
 		const limit = 1 << 16
 		p := tfilter.NewPipeTFilter()

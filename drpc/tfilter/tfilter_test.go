@@ -49,7 +49,8 @@ func TestMain(m *testing.M) {
 	tfilter.RegGzip(5)
 	key := []byte(testKey)
 	tfilter.RegAES(key)
-	clear(key) // the filter must have its own copy
+	tfilter.RegAESGCM(key)
+	clear(key) // the filters must have their own copies
 	tfilter.Reg(mark{'A', "mark A"})
 	tfilter.Reg(mark{'B', "mark B"})
 	tfilter.Reg(grow{mark{'G', "grow"}})
@@ -69,7 +70,8 @@ func pipe(tb testing.TB, ids string) *tfilter.PipeTFilter {
 func TestRegisteredFiltersAreFoundByIDAndName(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]byte{
-		tfilter.Md5Name: tfilter.Md5Id, tfilter.GzipName: tfilter.GzipId, tfilter.AesName: tfilter.AesId, "mark A": 'A',
+		tfilter.Md5Name: tfilter.Md5Id, tfilter.GzipName: tfilter.GzipId, tfilter.AesName: tfilter.AesId,
+		tfilter.AesGcmName: tfilter.AesGcmId, "mark A": 'A',
 	} {
 		byID, err := tfilter.Get(id)
 		if err != nil || byID.ID() != id || byID.Name() != name {
@@ -79,7 +81,7 @@ func TestRegisteredFiltersAreFoundByIDAndName(t *testing.T) {
 			t.Errorf("GetByName(%q) = %v, %v", name, byName, err)
 		}
 	}
-	if tfilter.Md5Id != '5' || tfilter.GzipId != 'z' || tfilter.AesId != 'a' {
+	if tfilter.Md5Id != '5' || tfilter.GzipId != 'z' || tfilter.AesId != 'a' || tfilter.AesGcmId != 'g' {
 		t.Error("an id on the wire changed")
 	}
 }
@@ -116,16 +118,19 @@ func TestRegPanicsOnMistakes(t *testing.T) {
 	for want, reg := range map[string]func(){
 		"tfilter: Reg of nil":                  func() { tfilter.Reg(nil) },
 		"tfilter: Reg of id 90 without a name": func() { tfilter.Reg(mark{'Z', ""}) },
-		`tfilter: Reg of "mark Z": filter "mark A" is registered already under the id 65`: func() { tfilter.Reg(mark{'A', "mark Z"}) },
-		`tfilter: Reg of id 90: a filter with the name "mark A" is registered already`:    func() { tfilter.Reg(mark{'Z', "mark A"}) },
-		`tfilter: Reg of "md5": filter "md5" is registered already under the id 53`:       tfilter.RegMD5,
-		`tfilter: Reg of "gzip": filter "gzip" is registered already under the id 122`:    func() { tfilter.RegGzip(1) },
-		`tfilter: Reg of "aes": filter "aes" is registered already under the id 97`:       func() { tfilter.RegAES(make([]byte, 32)) },
-		"tfilter: RegGzip: level 10, want -2 to 9":                                        func() { tfilter.RegGzip(10) },
-		"tfilter: RegGzip: level -3, want -2 to 9":                                        func() { tfilter.RegGzip(-3) },
-		"tfilter: RegAES: the key has 15 bytes, want 16, 24 or 32":                        func() { tfilter.RegAES([]byte("secret-secret-s")) },
-		"tfilter: RegAES: the key has 0 bytes, want 16, 24 or 32":                         func() { tfilter.RegAES(nil) },
-		`tfilter: Reg of "late": filter "mark B" is registered already under the id 66`:   func() { tfilter.Reg(mark{'B', "late"}) },
+		`tfilter: Reg of "mark Z": filter "mark A" is registered already under the id 65`:    func() { tfilter.Reg(mark{'A', "mark Z"}) },
+		`tfilter: Reg of id 90: a filter with the name "mark A" is registered already`:       func() { tfilter.Reg(mark{'Z', "mark A"}) },
+		`tfilter: Reg of "md5": filter "md5" is registered already under the id 53`:          tfilter.RegMD5,
+		`tfilter: Reg of "gzip": filter "gzip" is registered already under the id 122`:       func() { tfilter.RegGzip(1) },
+		`tfilter: Reg of "aes": filter "aes" is registered already under the id 97`:          func() { tfilter.RegAES(make([]byte, 32)) },
+		`tfilter: Reg of "aes-gcm": filter "aes-gcm" is registered already under the id 103`: func() { tfilter.RegAESGCM(make([]byte, 16)) },
+		"tfilter: RegAESGCM: the key has 15 bytes, want 16, 24 or 32":                        func() { tfilter.RegAESGCM([]byte("secret-secret-s")) },
+		"tfilter: RegAESGCM: the key has 0 bytes, want 16, 24 or 32":                         func() { tfilter.RegAESGCM(nil) },
+		"tfilter: RegGzip: level 10, want -2 to 9":                                           func() { tfilter.RegGzip(10) },
+		"tfilter: RegGzip: level -3, want -2 to 9":                                           func() { tfilter.RegGzip(-3) },
+		"tfilter: RegAES: the key has 15 bytes, want 16, 24 or 32":                           func() { tfilter.RegAES([]byte("secret-secret-s")) },
+		"tfilter: RegAES: the key has 0 bytes, want 16, 24 or 32":                            func() { tfilter.RegAES(nil) },
+		`tfilter: Reg of "late": filter "mark B" is registered already under the id 66`:      func() { tfilter.Reg(mark{'B', "late"}) },
 	} {
 		func() {
 			defer func() {
@@ -146,11 +151,15 @@ func TestRegPanicsOnMistakes(t *testing.T) {
 
 func TestNothingShowsTheKey(t *testing.T) {
 	t.Parallel()
-	f, err := tfilter.Get(tfilter.AesId)
-	if err != nil {
-		t.Fatal(err)
+	var shown []any
+	for _, id := range []string{"a", "g"} {
+		f, err := tfilter.Get(id[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown = append(shown, f, pipe(t, id))
 	}
-	for _, v := range []any{f, pipe(t, "a")} {
+	for _, v := range shown {
 		for _, verb := range []string{"%v", "%+v", "%s", "%x", "%#v"} {
 			text := fmt.Sprintf(verb, v)
 			// In text, in hex, and as a list of numbers.
