@@ -78,6 +78,7 @@ func (s *Conn) setProto(protoFunc []ProtoFunc) {
 	}
 	s.proto = pf(protoIO{s})
 	s.framer, _ = s.proto.(proto.Framer)
+	s.out.sequencer, _ = s.proto.(proto.Sequencer)
 }
 
 // protoIO is the connection as the protocol sees it.
@@ -85,14 +86,25 @@ type protoIO struct{ s *Conn }
 
 func (p protoIO) Read(b []byte) (int, error) { return p.s.in.Read(b) }
 
-// Write collects what Pack writes; send passes it on as one frame.
+// Write collects what Pack writes; Encode passes it on as one frame. A protocol with a fast path writes for itself.
 func (p protoIO) Write(b []byte) (int, error) {
+	if p.s.framer != nil {
+		return p.s.Write(b)
+	}
 	if p.s.captured == nil {
-		return 0, errors.New("a protocol may write only while it packs a message")
+		return 0, errors.New("a protocol without a fast path may write only while it packs a message")
 	}
 	p.s.captured.Grow(len(b))
 	p.s.captured.B = append(p.s.captured.B, b...)
 	return len(b), nil
+}
+
+// CloseWrite ends the writing direction of the connection, or all of it.
+func (p protoIO) CloseWrite() error {
+	if c, ok := p.s.conn.(proto.WriteCloser); ok {
+		return c.CloseWrite()
+	}
+	return p.s.conn.Close()
 }
 
 // SizeLimit is the largest frame in bytes that this connection takes or sends.
@@ -133,8 +145,12 @@ func (s *Conn) Encode(m *message.Msg) (*bufpool.Buf, error) {
 // Send hands a frame of Encode over to be written; the frame belongs to the socket from then on. With wait it returns
 // the outcome of the write that really carried the frame, else nil as soon as the frame is queued. eager says that
 // other senders are active, so that waiting for them a moment saves system calls. ctx bounds the
-// waiting. Safe for concurrent use.
+// waiting. An empty frame, which a protocol has held back, is sent at once. Safe for concurrent use.
 func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
+	if len(frame.B) == 0 {
+		bufpool.Put(frame)
+		return nil
+	}
 	return s.out.send(ctx, frame, wait, eager)
 }
 
@@ -156,15 +172,24 @@ func (s *Conn) Receive(m *message.Msg) (*bufpool.Buf, error) {
 	if s.framer == nil {
 		return s.receiveSlow(m)
 	}
-	frame, err := s.in.next(s.framer, m.SizeLimit())
-	if err != nil {
-		return nil, s.readError(err)
-	}
-	if err = s.framer.ParseFrame(frame.B, m); err != nil {
+	return s.receiveFrame(m)
+}
+
+// receiveFrame reads frames until one holds a message.
+func (s *Conn) receiveFrame(m *message.Msg) (*bufpool.Buf, error) {
+	for {
+		frame, err := s.in.next(s.framer, m.SizeLimit())
+		if err != nil {
+			return nil, s.readError(err)
+		}
+		if err = s.framer.ParseFrame(frame.B, m); err == nil {
+			return frame, nil
+		}
 		bufpool.Put(frame)
-		return nil, err
+		if !errors.Is(err, proto.ErrNoMessage) {
+			return nil, err
+		}
 	}
-	return frame, nil
 }
 
 // receiveSlow reads with Unpack, whose bytes are only valid until the next one.
@@ -185,14 +210,11 @@ func (s *Conn) ReadMessage(m Message) error {
 	if s.framer == nil {
 		return s.readError(s.proto.Unpack(m))
 	}
-	frame, err := s.in.next(s.framer, msg.SizeLimit())
+	frame, err := s.receiveFrame(msg)
 	if err != nil {
-		return s.readError(err)
-	}
-	defer bufpool.Put(frame)
-	if err = s.framer.ParseFrame(frame.B, msg); err != nil {
 		return err
 	}
+	defer bufpool.Put(frame)
 	// The caller keeps the message, but not the buffer that these lie in.
 	msg.SetServiceMethod(msg.ServiceMethod())
 	msg.DetachMeta()

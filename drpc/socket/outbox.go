@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/bufpool"
 )
 
@@ -42,6 +43,8 @@ type outbox struct {
 	limit   int           // bytes that may wait, above which senders block
 	timeout time.Duration // for a write to make progress; 0 is none
 	onError func(error)   // called once, outside the lock, with the write error that ended the outbox
+	// sequencer is told each frame in the order of the stream; nil for protocols that need not know.
+	sequencer proto.Sequencer
 
 	mu       sync.Mutex
 	pending  batch
@@ -87,6 +90,9 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool)
 		o.mu.Unlock()
 		bufpool.Put(frame)
 		return err
+	}
+	if o.sequencer != nil {
+		o.sequencer.Queued(frame.B)
 	}
 	o.queued += len(frame.B)
 	o.pending.add(frame)
