@@ -42,6 +42,7 @@ type callCmd struct {
 	done    chan struct{}
 	notify  chan<- CallCmd
 	stages  atomic.Int32
+	counted bool        // as work of the session
 	expires func() bool // stops the timer or the watch on the context
 }
 
@@ -74,8 +75,9 @@ func (s *session) newCall(method string, args, result any, settings []message.Ms
 
 // Call calls and waits for the reply.
 func (s *session) Call(serviceMethod string, args, result any, setting ...message.MsgSetting) CallCmd {
-	s.begin()
-	defer s.end()
+	if s.begin() {
+		defer s.end()
+	}
 	c := s.newCall(serviceMethod, args, result, setting)
 	c.done = closedChan
 	c.waiter = waiters.Get().(chan struct{})
@@ -102,8 +104,9 @@ func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan 
 	} else if cap(callCmdChan) == 0 {
 		panic("*session.AsyncCall(): callCmdChan channel is unbuffered")
 	}
-	s.begin()
+	counted := s.begin()
 	c := s.newCall(serviceMethod, args, result, setting)
+	c.counted = counted
 	c.done = make(chan struct{})
 	c.notify = callCmdChan
 	ctx, cancel := c.bounded()
@@ -396,7 +399,9 @@ func (c *callCmd) conclude() {
 func (c *callCmd) finish() {
 	c.conclude()
 	// A channel that nobody reads holds this worker up, but neither the session nor its Close.
-	c.sess.end()
+	if c.counted {
+		c.sess.end()
+	}
 	c.notify <- c
 	close(c.done) // after the channel, as callers rely on
 }

@@ -32,6 +32,7 @@ type handlerVars struct {
 	hooks   *hookSet // those of the handler, once there is one
 	call    *callCmd // the call that a reply belongs to
 	stat    *Status  // why the handler does not run, or what it returned
+	counted bool     // as work of the session
 
 	replyCodec byte
 	swap       *gmap.Map

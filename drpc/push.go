@@ -13,8 +13,9 @@ import (
 
 // Push sends a message that is not answered. Success means that it was handed to the kernel.
 func (s *session) Push(serviceMethod string, args any, setting ...message.MsgSetting) *status.Status {
-	s.begin()
-	defer s.end()
+	if s.begin() {
+		defer s.end()
+	}
 	c := ctxPool.Get().(*handlerCtx)
 	c.sess, c.start = s, time.Now()
 	defer s.ep.putCtx(c)

@@ -43,7 +43,7 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 	s := l.sess
 	c.kind = kind
 	c.hooks = s.ep.plugins.hooks()
-	s.begin()
+	c.counted = s.begin()
 	l.running.Add(1)
 	c.stat = s.ep.route(c)
 	s.ep.workers.submit(c)
@@ -78,9 +78,12 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 func (c *handlerCtx) run() {
 	s, l := c.sess, c.link
 	defer func() {
+		counted := c.counted
 		l.running.Add(-1)
 		s.ep.putCtx(c)
-		s.end()
+		if counted {
+			s.end()
+		}
 	}()
 	result := c.handle()
 	if c.kind.answered {

@@ -173,10 +173,17 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 // redials reports whether the session comes back after a loss.
 func (s *session) redials() bool { return s.target != "" && s.ep.cfg.RedialTimes != 0 }
 
-// begin counts a handler or a call as work that Close waits for.
-func (s *session) begin() { s.work.Add(1) }
+// begin counts a handler or a call as work that Close waits for. Once Close was called it counts nothing and returns
+// false: what is turned away, however often it comes, must not keep Close waiting.
+func (s *session) begin() bool {
+	if s.getState().closing() {
+		return false
+	}
+	s.work.Add(1)
+	return true
+}
 
-// end takes back begin.
+// end takes back a begin that returned true.
 func (s *session) end() {
 	if s.work.Add(-1) == 0 {
 		select {
@@ -186,8 +193,8 @@ func (s *session) end() {
 	}
 }
 
-// waitIdle waits for a moment at which no handler runs and no call is pending. Nothing may be let in any more, but
-// callers that are turned away count as work for as long as that takes, so one such moment has to do.
+// waitIdle waits for a moment at which no handler runs and no call is pending, when none begins any more. One such
+// moment has to do, as a caller that was about to be turned away may still have been counted.
 func (s *session) waitIdle() {
 	select {
 	case <-s.idle: // from before
