@@ -48,9 +48,17 @@ func (s *session) newLink(conn net.Conn) *link {
 		SizeLimit:    cfg.MaxMessageSize,
 		OutboxSize:   cfg.OutboxSize,
 		WriteTimeout: max(cfg.WriteTimeout, 0),
-		OnWriteError: l.die,
+		OnWriteError: l.writeFailed,
 	}, s.protoFunc...)
 	return l
+}
+
+// writeFailed ends the link after the first write that failed, and says so: the reader finds it ended and is silent.
+func (l *link) writeFailed(err error) {
+	if !l.isGone() {
+		logWarnf("disconnect when writing: %v (session %s)", err, l.sess.ID())
+	}
+	l.die(err)
 }
 
 // die ends the link: the connection closes, pending calls end, contexts of handlers are cancelled. The reader notices
