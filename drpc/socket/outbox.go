@@ -236,7 +236,7 @@ func (o *outbox) arm() error {
 func (o *outbox) explain(err error) error {
 	var ne net.Error
 	if err != nil && o.timeout > 0 && errors.As(err, &ne) && ne.Timeout() {
-		return errors.Join(ErrStalled, err)
+		return fmt.Errorf("%w: %w", ErrStalled, err)
 	}
 	return err
 }
