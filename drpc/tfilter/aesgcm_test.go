@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestAESGCMRefusesEveryBadInputAlike(t *testing.T) {
 	for i := range one {
 		flipped := slices.Clone(one)
 		flipped[i] ^= 0x80
-		bad["bit flipped in byte "+string(rune('0'+i))] = flipped
+		bad[fmt.Sprint("bit flipped in byte ", i)] = flipped
 	}
 	for name, in := range bad {
 		// The very same value: no text, type or wrapping tells more.
