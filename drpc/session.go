@@ -252,9 +252,9 @@ func (s *session) finishClose() error {
 	s.waitIdle()
 	var err error
 	for _, l := range []*link{s.link.Load(), s.early.Load()} {
-		if l != nil {
+		if l != nil && !l.isGone() { // one that was lost before has had its say
 			l.die(socket.ErrProactivelyCloseSocket)
-			err = errors.Join(err, l.closeErr)
+			err = errors.Join(err, ignoreClosed(l.closeErr))
 		}
 	}
 	s.move(stateActiveClosed)
