@@ -1,0 +1,537 @@
+package drpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/message"
+)
+
+// flakyServer is a server that can be taken away and come back under the same address.
+type flakyServer struct {
+	t     testing.TB
+	setup func(Endpoint)
+	port  uint16
+	e     Endpoint
+}
+
+func newFlakyServer(t testing.TB, setup func(Endpoint)) *flakyServer {
+	f := &flakyServer{t: t, setup: setup}
+	f.start()
+	return f
+}
+
+func (f *flakyServer) start() {
+	f.t.Helper()
+	e := newPeer(f.t, EndpointConfig{LocalIP: "127.0.0.1", ListenPort: f.port})
+	if f.setup != nil {
+		f.setup(e)
+	}
+	serve(f.t, e)
+	f.port = uint16(e.Addrs()[0].(*net.TCPAddr).Port)
+	f.e = e
+}
+
+func (f *flakyServer) addr() string { return f.e.Addrs()[0].String() }
+
+// stop takes the server away.
+func (f *flakyServer) stop() {
+	f.t.Helper()
+	if err := f.e.Close(); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// cut breaks all connections and goes on listening.
+func (f *flakyServer) cut() {
+	waitFor(f.t, "a connection to break", func() bool { return f.e.CountSession() > 0 })
+	f.e.RangeSession(func(s Session) bool {
+		_ = s.(*session).link.Load().sock.Raw().Close()
+		return true
+	})
+}
+
+func echoes(e Endpoint) {
+	HandleCall(e, "/echo", func(_ CallCtx, s *string) (string, *Status) { return *s, nil })
+}
+
+// dialLog is a plugin that counts dials and refuses connections on demand.
+type dialLog struct {
+	before, dials, redials, fails, disconnects atomic.Int32
+	refuse                                     atomic.Int32 // redials to refuse
+	afterDial                                  func(s EarlySession, isRedial bool) *Status
+}
+
+func (*dialLog) Name() string { return "dial log" }
+
+func (p *dialLog) BeforeDial(_ string, isRedial bool) *Status {
+	p.before.Add(1)
+	if isRedial {
+		return NewStatus(1001, "which does not count")
+	}
+	return nil
+}
+
+func (p *dialLog) AfterDial(s EarlySession, isRedial bool) *Status {
+	if !isRedial {
+		p.dials.Add(1)
+	} else if p.redials.Add(1); p.refuse.Add(-1) >= 0 {
+		return NewStatus(1002, "refused")
+	}
+	if p.afterDial != nil {
+		return p.afterDial(s, isRedial)
+	}
+	return nil
+}
+
+func (p *dialLog) AfterDialFail(s EarlySession, err error, isRedial bool) *Status {
+	// A session without a connection must be harmless to look at.
+	_ = fmt.Sprint(s.LocalAddr(), s.RemoteAddr(), s.SessionAge(), err)
+	p.fails.Add(1)
+	return nil
+}
+
+func (p *dialLog) AfterDisconnect(BaseSession) *Status {
+	p.disconnects.Add(1)
+	return nil
+}
+
+func redialling(times int) EndpointConfig {
+	return EndpointConfig{LocalIP: "127.0.0.1", RedialTimes: times, RedialInterval: time.Millisecond}
+}
+
+func TestRedialKeepsTheSession(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	for _, custom := range []bool{false, true} {
+		log := new(dialLog)
+		cli := newPeer(t, redialling(-1), log)
+		sess := dial(t, cli, srv.addr())
+		if custom {
+			sess.SetID("mine")
+		}
+		sess.Swap().Set("k", "v")
+		for outage := int32(1); outage <= 5; outage++ {
+			srv.cut()
+			waitFor(t, "the redial", func() bool { return log.redials.Load() == outage && sess.Health() })
+			var got string
+			if stat := sess.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
+				t.Fatalf("%v, %q", stat, got)
+			}
+			want := sess.LocalAddr().String()
+			if custom {
+				want = "mine"
+			}
+			if found, ok := cli.GetSession(want); sess.ID() != want || !ok || found != sess || cli.CountSession() != 1 {
+				t.Errorf("id %q, want %q, which is in the hub: %v", sess.ID(), want, ok)
+			}
+			if sess.Swap().Get("k") != "v" {
+				t.Error("the swap is lost")
+			}
+		}
+		select {
+		case <-sess.CloseNotify():
+			t.Error("CloseNotify closed on a loss that was redialled")
+		default:
+		}
+		if n := log.disconnects.Load(); n != 0 {
+			t.Errorf("AfterDisconnect ran %d times for losses that were redialled", n)
+		}
+		_ = cli.Close()
+		waitFor(t, "the server to see the client leave", func() bool { return srv.e.CountSession() == 0 })
+	}
+}
+
+func TestHookOfRedialComesBeforeCalls(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var first []string // method of the first message of each connection
+	addr := rawListen(t, func(p *rawPeer) {
+		for n := 0; ; n++ {
+			m := p.next()
+			if m == nil {
+				return
+			}
+			if n == 0 {
+				mu.Lock()
+				first = append(first, m.ServiceMethod())
+				mu.Unlock()
+			}
+			if m.MType() == message.TypeCall && !p.reply(m, "1") || n == 5 {
+				return // and the client has to come back
+			}
+		}
+	})
+	log := &dialLog{afterDial: func(s EarlySession, _ bool) *Status {
+		return s.EarlyCall("/login", nil, nil)
+	}}
+	sess := dial(t, newPeer(t, redialling(-1), log), addr)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for log.redials.Load() < 20 {
+				if stat := sess.Call("/x", nil, nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
+					t.Errorf("status %v", stat)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	for _, method := range first {
+		if method != "/login" {
+			t.Errorf("the first message of a connection was %s", method)
+		}
+	}
+}
+
+func TestCallsWaitForTheRedial(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	sess := dial(t, newPeer(t, redialling(-1), log), srv.addr())
+	srv.stop()
+	waitFor(t, "the loss", func() bool { return !sess.Health() })
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	wantStatus(t, sess.Call("/echo", "x", nil, WithContext(ctx)).Status(), CodeHandleTimeout, "deadline exceeded")
+	var patient []CallCmd
+	for range 50 {
+		patient = append(patient, sess.AsyncCall("/echo", "x", nil, nil)) // which does not block
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	hasty := sess.AsyncCall("/echo", "x", nil, nil, WithContext(ctx))
+	eventually(t, "the hasty call", hasty.Done())
+	wantStatus(t, hasty.Status(), CodeHandleTimeout, "deadline exceeded")
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
+				t.Errorf("a call that waited: %v", stat)
+			}
+			if stat := sess.Push("/echo", "x"); stat != nil {
+				t.Errorf("a push that waited: %v", stat)
+			}
+		})
+	}
+	srv.start()
+	wg.Wait()
+	for _, cmd := range patient {
+		eventually(t, "an asynchronous call", cmd.Done())
+		if stat := cmd.Status(); stat != nil {
+			t.Errorf("an asynchronous call that waited: %v", stat)
+		}
+	}
+	if n, m := log.redials.Load(), srv.e.CountSession(); n != 1 || m != 1 {
+		t.Errorf("%d connections were made, %d sessions are there", n, m)
+	}
+	if n := pendingCalls(sess); n != 0 {
+		t.Errorf("%d calls are left in the table", n)
+	}
+}
+
+func TestRedialTimesZeroNeverRedials(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	cli := newPeer(t, EndpointConfig{LocalIP: "127.0.0.1"}, log)
+	sess := dial(t, cli, srv.addr())
+	srv.cut()
+	eventually(t, "the session to end", sess.CloseNotify())
+	wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "")
+	waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+	if sess.Health() || cli.CountSession() != 0 || log.before.Load() != 1 {
+		t.Errorf("health %v, %d sessions, %d dials", sess.Health(), cli.CountSession(), log.before.Load())
+	}
+}
+
+func TestRedialTimesIsABudgetOfEachOutage(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	cli := newPeer(t, redialling(3), log)
+	sess := dial(t, cli, srv.addr())
+	for outage := int32(1); outage <= 4; outage++ {
+		log.refuse.Store(2) // two attempts fail, the third is good
+		srv.cut()
+		waitFor(t, "the redial", func() bool { return log.redials.Load() == 3*outage && sess.Health() })
+		if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
+			t.Fatalf("outage %d: %v", outage, stat)
+		}
+	}
+
+	log.redials.Store(0)
+	log.refuse.Store(1 << 20)
+	srv.cut()
+	eventually(t, "the session to give up", sess.CloseNotify())
+	waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+	if n := log.redials.Load(); n != 3 || log.fails.Load() != 1 || cli.CountSession() != 0 {
+		t.Errorf("%d attempts, %d failures told, %d sessions", n, log.fails.Load(), cli.CountSession())
+	}
+	if !sess.Health() {
+		t.Error("a session that a call can bring back is not healthy")
+	}
+
+	wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "") // three more attempts
+	if n := log.redials.Load(); n != 6 {
+		t.Errorf("%d attempts", n)
+	}
+	log.refuse.Store(0)
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
+				t.Errorf("the call that revives the session: %v", stat)
+			}
+		})
+	}
+	wg.Wait()
+	if found, ok := cli.GetSession(sess.ID()); !ok || found != sess || log.redials.Load() != 7 {
+		t.Errorf("in the hub: %v, %d attempts", ok, log.redials.Load())
+	}
+	within(t, "Close of a session that was revived", func() {
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := log.disconnects.Load(); n != 3 {
+		t.Errorf("AfterDisconnect ran %d times, want once for each end", n)
+	}
+}
+
+func TestRedialForEver(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	sess := dial(t, newPeer(t, redialling(-1), log), srv.addr())
+	log.refuse.Store(6)
+	srv.cut()
+	if stat := sess.Call("/echo", "x", nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
+		t.Fatal(stat)
+	}
+	waitFor(t, "the seventh attempt", func() bool { return log.redials.Load() == 7 && sess.Health() })
+	if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
+		t.Error(stat)
+	}
+}
+
+func TestDialTriesAsOftenAsConfigured(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, nil)
+	for times, want := range map[int]int32{-1: 1, 0: 1, 1: 1, 4: 4} {
+		log := &dialLog{afterDial: func(EarlySession, bool) *Status { return NewStatus(1001, "no", "because") }}
+		cli := newPeer(t, redialling(times), log)
+		_, stat := cli.Dial(srv.addr())
+		wantStatus(t, stat, CodeDialFailed, "because")
+		if n := log.dials.Load(); n != want || log.before.Load() != 1 || log.fails.Load() != 1 {
+			t.Errorf("RedialTimes %d: %d attempts, want %d", times, n, want)
+		}
+	}
+	waitFor(t, "the server to be rid of them", func() bool { return srv.e.CountSession() == 0 })
+}
+
+func TestPauseBeforeRedial(t *testing.T) {
+	t.Parallel()
+	const shortest = 100 * time.Millisecond
+	for i, longest := range map[int]time.Duration{0: shortest, 1: shortest, 2: 2 * shortest, 9: maxRedialInterval} {
+		lo, hi := shortest, longest
+		if i == 0 {
+			lo = 0
+		}
+		low, high := hi, time.Duration(0)
+		for range 2000 {
+			d := jitter(i, shortest, longest)
+			if d < lo || d > hi {
+				t.Fatalf("attempt %d waits %v, which is not from %v to %v", i, d, lo, hi)
+			}
+			low, high = min(low, d), max(high, d)
+		}
+		if spread := hi - lo; spread > 0 && (low > lo+spread/10 || high < hi-spread/10) {
+			t.Errorf("attempt %d waits from %v to %v, which is not all of %v to %v", i, low, high, lo, hi)
+		}
+	}
+}
+
+func TestRepliesStayOnTheConnectionOfTheirCall(t *testing.T) {
+	t.Parallel()
+	began, release := make(chan bool), make(chan bool)
+	var connections atomic.Int32
+	done := make(chan bool)
+	addr := rawListen(t, func(p *rawPeer) {
+		if connections.Add(1) == 1 {
+			p.send(message.TypeCall, 7, "/wait", 'j', `""`)
+			<-began
+			return
+		}
+		defer close(done)
+		close(release)
+		p.send(message.TypeCall, 8, "/after", 'j', `""`) // which is answered after the handler of the first is through
+		if m := p.next(); m == nil || m.Seq() != 8 {
+			t.Errorf("over the next connection came %v", m)
+		}
+	})
+	cli := newPeer(t, redialling(-1))
+	finished := make(chan bool)
+	HandleCall(cli, "/wait", func(c CallCtx, _ *string) (string, *Status) {
+		close(began)
+		<-release
+		return "to whom?", nil
+	}, replyWatch{func() { close(finished) }})
+	HandleCall(cli, "/after", func(CallCtx, *string) (string, *Status) {
+		<-finished
+		return "", nil
+	})
+	dial(t, cli, addr)
+	eventually(t, "the reply over the next connection", done)
+}
+
+// replyWatch is called when a reply is about to be written.
+type replyWatch struct{ fn func() }
+
+func (replyWatch) Name() string                        { return "reply watch" }
+func (p replyWatch) BeforeWriteReply(WriteCtx) *Status { p.fn(); return nil }
+
+func TestCloseWhileRedialling(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"session", "endpoint"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			srv := newFlakyServer(t, echoes)
+			cfg := redialling(-1)
+			cfg.RedialInterval = time.Hour // so that the pause has to be cut short
+			log := new(dialLog)
+			cli := newPeer(t, cfg, log)
+			sess := dial(t, cli, srv.addr())
+			srv.stop()
+			waitFor(t, "the redial", func() bool { return log.before.Load() == 2 })
+			ended := make(chan *Status, 2)
+			go func() { ended <- sess.Call("/echo", "x", nil).Status() }()
+			go func() { ended <- sess.Push("/echo", "x") }()
+			within(t, "Close", func() {
+				c := cli.Close
+				if who == "session" {
+					c = sess.Close
+				}
+				if err := c(); err != nil {
+					t.Error(err)
+				}
+			})
+			for range 2 {
+				wantStatus(t, eventually(t, "what waited for the redial", ended), CodeConnClosed, "")
+			}
+			waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+			waitFor(t, "the goroutine that redialled", func() bool {
+				e := cli.(*endpoint)
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				return e.running == 0 && len(e.sessions) == 0
+			})
+		})
+	}
+}
+
+func TestCloseEndsADialThatHangs(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, nil)
+	entered := make(chan bool, 1)
+	log := new(dialLog)
+	log.afterDial = func(s EarlySession, isRedial bool) *Status {
+		if !isRedial {
+			return nil
+		}
+		entered <- true
+		return s.EarlyReceive(nil).Status() // of a server that says nothing
+	}
+	sess := dial(t, newPeer(t, redialling(-1), log), srv.addr())
+	srv.cut()
+	eventually(t, "the redial to hang", entered)
+	within(t, "Close", func() {
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if s := sess.(*session); !s.IsActiveClosed() {
+		t.Errorf("state %d", s.getState())
+	}
+}
+
+func TestResetConnectionIsRedialled(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	addr := rawListen(t, func(p *rawPeer) {
+		if connections.Add(1)%2 == 1 {
+			_ = p.Raw().(*net.TCPConn).SetLinger(0) // so that Close resets
+			_ = p.next()
+			return
+		}
+		for m := p.next(); m != nil; m = p.next() {
+			if m.ServiceMethod() == "/reset" {
+				return
+			}
+		}
+	})
+	sess := dial(t, newPeer(t, redialling(-1)), addr)
+	var failed, written int
+	waitFor(t, "pushes over several connections", func() bool {
+		stat := sess.Push("/x", "some text")
+		switch {
+		case stat == nil:
+			written++
+		case stat.Code() == CodeConnClosed:
+			failed++
+		default:
+			t.Fatalf("status %v", stat)
+		}
+		if connections.Load()%2 == 0 {
+			_ = sess.Push("/reset", nil)
+		}
+		return connections.Load() >= 10
+	})
+	if written == 0 {
+		t.Errorf("%d pushes were written, %d failed", written, failed)
+	}
+}
+
+func TestSessionAgeIsRedialled(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	cfg := redialling(-1)
+	cfg.DefaultSessionAge = 20 * time.Millisecond
+	sess := dial(t, newPeer(t, cfg, log), srv.addr())
+	waitFor(t, "three lives", func() bool { return log.redials.Load() >= 3 })
+	waitFor(t, "a call in one of them", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
+}
+
+func TestCloseRacesTheRedial(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	for range 200 {
+		log := new(dialLog)
+		cfg := redialling(-1)
+		cfg.RedialInterval = time.Nanosecond
+		cli := newPeer(t, cfg, log)
+		sess := dial(t, cli, srv.addr())
+		_ = sess.(*session).link.Load().sock.Raw().Close()
+		waitFor(t, "the redial", func() bool { return log.before.Load() == 2 })
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := cli.CountSession(); n != 0 {
+			t.Fatal("a closed session is in the hub")
+		}
+		wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "")
+		_ = cli.Close()
+		if n := cli.CountSession(); n != 0 {
+			t.Fatal("a closed session is in the hub")
+		}
+	}
+}
