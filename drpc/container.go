@@ -53,6 +53,11 @@ func (c *PluginContainer) insert(put func(*PluginContainer, []Plugin), plugins [
 	if err := checkPlugins(c.list(), plugins); err != nil {
 		return err
 	}
+	for _, d := range c.derived { // what is added here runs for them too
+		if err := checkPlugins(d.middle, plugins); err != nil {
+			return err
+		}
+	}
 	put(c, plugins)
 	c.rebuild()
 	return nil

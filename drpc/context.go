@@ -133,8 +133,8 @@ func (c *handlerCtx) Status() *status.Status {
 	if c.stat != nil {
 		return c.stat
 	}
-	if stat := c.output.Status(); stat != nil {
-		return stat
+	if stat := c.output.Status(); stat != nil || c.output.MType() != message.TypeUndefined {
+		return stat // the type is set when sending begins
 	}
 	return c.input.Status()
 }

@@ -61,8 +61,8 @@ type AfterDialPlugin interface {
 	AfterDial(sess EarlySession, isRedial bool) *Status
 }
 
-// AfterDialFailPlugin runs when all attempts failed. The session has no connection: its addresses are empty. A status
-// is logged.
+// AfterDialFailPlugin runs when all attempts failed. The session has no connection: its addresses are those of the last
+// one, empty if there never was one. A status is logged.
 type AfterDialFailPlugin interface {
 	Plugin
 	AfterDialFail(sess EarlySession, err error, isRedial bool) *Status

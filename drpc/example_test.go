@@ -1,0 +1,212 @@
+package drpc_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc"
+)
+
+// bound is a plugin that tells when the endpoint listens, and where.
+type bound chan net.Addr
+
+func (bound) Name() string { return "bound" }
+
+func (b bound) AfterListen(addr net.Addr) error {
+	b <- addr
+	return nil
+}
+
+// A server with a typed handler and a client that calls it.
+func Example() {
+	listening := make(bound, 1)
+	srv, err := drpc.New(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+	drpc.HandleCall(srv, "/math/add", func(ctx drpc.CallCtx, arg *[]int) (int, *drpc.Status) {
+		fmt.Println("author:", ctx.PeekMeta("author"))
+		sum := 0
+		for _, n := range *arg {
+			sum += n
+		}
+		return sum, nil
+	})
+	go srv.ListenAndServe()
+
+	cli, err := drpc.New(drpc.EndpointConfig{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var sum int
+	stat = sess.Call("/math/add", []int{1, 2, 3, 4, 5}, &sum,
+		drpc.WithSetMeta("author", "someone"), drpc.WithContext(ctx)).Status()
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	fmt.Println("result:", sum)
+	// Output:
+	// author: someone
+	// result: 15
+}
+
+// Greeter is a controller: its methods are the handlers. Each call gets a copy of what was registered.
+type Greeter struct {
+	drpc.CallCtx
+	Greeting string
+}
+
+// Hello answers calls of /greeter/hello.
+func (g *Greeter) Hello(name *string) (string, *drpc.Status) {
+	if *name == "" {
+		return "", drpc.NewStatus(1001, "whom?")
+	}
+	return g.Greeting + ", " + *name, nil
+}
+
+// A controller, registered as programs for DMicro 1.x do. Mistakes end the process with a message.
+func ExampleNewEndpoint() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	fmt.Println(srv.RouteCall(&Greeter{Greeting: "hello"}))
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	var reply string
+	fmt.Println(sess.Call("/greeter/hello", "world", &reply).Status(), reply)
+	fmt.Println(sess.Call("/greeter/hello", "", &reply).Status())
+	fmt.Println(sess.Call("/greeter/bye", "world", &reply).Status())
+	// Output:
+	// [/greeter/hello]
+	// <nil> hello, world
+	// {"code":1001,"msg":"whom?","cause":""}
+	// {"code":404,"msg":"Not Found","cause":""}
+}
+
+// Both ends may push: the server answers one push by another over the same session.
+func ExampleHandlePush() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	drpc.HandlePush(srv, "/ping", func(ctx drpc.PushCtx, text *string) *drpc.Status {
+		fmt.Println("server:", *text)
+		return ctx.Session().Push("/pong", "and hello to you")
+	})
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	ponged := make(chan struct{})
+	drpc.HandlePush(cli, "/pong", func(_ drpc.PushCtx, text *string) *drpc.Status {
+		fmt.Println("client:", *text)
+		close(ponged)
+		return nil
+	})
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	if stat = sess.Push("/ping", "hello"); stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	<-ponged
+	// Output:
+	// server: hello
+	// client: and hello to you
+}
+
+// tokenCheck refuses calls without the right token.
+type tokenCheck string
+
+func (tokenCheck) Name() string { return "token check" }
+
+func (c tokenCheck) AfterReadCallBody(ctx drpc.ReadCtx) *drpc.Status {
+	if ctx.PeekMeta("token") != string(c) {
+		return drpc.NewStatus(drpc.CodeUnauthorized, "no token, no answer")
+	}
+	return nil
+}
+
+// The plugins of a group run for the routes of the group only.
+func ExampleRouter_SubRoute() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	echo := func(_ drpc.CallCtx, arg *string) (string, *drpc.Status) { return *arg, nil }
+	drpc.HandleCall(srv, "/echo", echo)
+	drpc.HandleCall(srv.SubRoute("/secret", tokenCheck("sesame")), "/echo", echo)
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	var reply string
+	fmt.Println(sess.Call("/echo", "a", &reply).Status(), reply)
+	fmt.Println(sess.Call("/secret/echo", "b", &reply).Status())
+	fmt.Println(sess.Call("/secret/echo", "c", &reply, drpc.WithSetMeta("token", "sesame")).Status(), reply)
+	// Output:
+	// <nil> a
+	// {"code":401,"msg":"no token, no answer","cause":""}
+	// <nil> c
+}
+
+// Many calls under way over one session, collected as they are answered.
+func ExampleCtxSession_asyncCall() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	drpc.HandleCall(srv, "/square", func(_ drpc.CallCtx, n *int) (int, *drpc.Status) { return *n * *n, nil })
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	const calls = 10
+	done := make(chan drpc.CallCmd, calls) // room for all, so that nothing waits for us
+	for n := range calls {
+		sess.AsyncCall("/square", n, new(int), done)
+	}
+	sum := 0
+	for range calls {
+		result, stat := (<-done).Reply()
+		if stat != nil {
+			fmt.Println(stat)
+			return
+		}
+		sum += *result.(*int)
+	}
+	fmt.Println("sum of the squares:", sum)
+	// Output:
+	// sum of the squares: 285
+}
