@@ -8,32 +8,49 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
+	"github.com/osgochina/dmicro/drpc/proto/pbproto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
-func TestWirePageShowsRealFrames(t *testing.T) {
-	t.Parallel()
-	call := message.NewMessage(message.WithServiceMethod("/math/add"), message.WithBody([]int{1, 2}), message.WithBodyCodec("json"))
-	call.SetSeq(1)
-	call.SetMType(message.TypeCall)
-	reply := message.NewMessage(message.WithStatus(status.New(404, "Not Found")))
-	reply.SetSeq(7)
-	reply.SetMType(message.TypeReply)
+// wirePages are the pages that show frames, and the meta of the call they show.
+var wirePages = []struct {
+	page string
+	make proto.ProtoFunc
+	meta map[string]any
+}{
+	{page: "raw", make: rawproto.NewRawProtoFunc()},
+	{page: "json", make: jsonproto.NewJSONProtoFunc(), meta: map[string]any{"k": "v"}},
+	{page: "protobuf", make: pbproto.NewPbProtoFunc(), meta: map[string]any{"k": "v"}},
+}
 
-	shown := hexFences(t, root+"/docs/wire/raw.md")
-	for name, m := range map[string]message.Message{"call": call, "reply": reply} {
-		framer, ok := rawproto.RawProtoFunc(nil).(proto.Framer)
-		if !ok {
-			t.Fatal("the raw protocol is no proto.Framer")
-		}
-		frame, err := framer.AppendFrame(nil, message.From(m))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := hex.EncodeToString(frame); got != shown[name] {
-			t.Errorf("the page shows for %s\n%s\nand the code writes\n%s", name, shown[name], got)
-		}
+func TestWirePagesShowRealFrames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range wirePages {
+		t.Run(tt.page, func(t *testing.T) {
+			t.Parallel()
+			call := message.NewMessage(message.WithServiceMethod("/math/add"), message.WithBody([]int{1, 2}),
+				message.WithBodyCodec("json"), message.WithSetMetas(tt.meta), message.WithMType(message.TypeCall))
+			call.SetSeq(1)
+			reply := message.NewMessage(message.WithStatus(status.New(404, "Not Found")), message.WithMType(message.TypeReply))
+			reply.SetSeq(7)
+
+			shown := hexFences(t, root+"/docs/wire/"+tt.page+".md")
+			framer, ok := tt.make(nil).(proto.Framer)
+			if !ok {
+				t.Fatal("the protocol is no proto.Framer")
+			}
+			for name, m := range map[string]message.Message{"call": call, "reply": reply} {
+				frame, err := framer.AppendFrame(nil, message.From(m))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := hex.EncodeToString(frame); got != shown[name] {
+					t.Errorf("the page shows for %s\n%s\nand the code writes\n%s", name, shown[name], got)
+				}
+			}
+		})
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // FuzzParseFrame: whatever comes, no panic; and a payload in JSON says to us what it says to encoding/json.
 func FuzzParseFrame(f *testing.F) {
 	for _, tt := range goldens {
-		f.Add(prototest.Golden(f, tt.name))
+		f.Add(prototest.Golden(f, tt.Name))
 	}
 	f.Add(prototest.Golden(f, "old_body_with_escapes"))
 	for _, m := range []message.Message{

@@ -27,39 +27,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var goldens = []struct {
-	name string
-	msg  func() message.Message
-}{
-	{"call", func() message.Message { return prototest.Call(1, message.WithSetMeta("k", "v")) }},
-	{"call_md5", func() message.Message { return prototest.Call(1, message.WithTFilterPipe('5')) }},
-	{"reply_err", func() message.Message { return prototest.Failed(7, status.New(404, "Not Found")) }},
+var goldens = []prototest.GoldenFrame{
+	{Name: "call", Message: func() message.Message { return prototest.Call(1, message.WithSetMeta("k", "v")) }},
+	{Name: "call_md5", Message: func() message.Message { return prototest.Call(1, message.WithTFilterPipe('5')) }},
+	{Name: "reply_err", Message: func() message.Message { return prototest.Failed(7, status.New(404, "Not Found")) }},
 }
 
 func TestFramesAreThoseOfOlderPeers(t *testing.T) {
 	t.Parallel()
-	for _, tt := range goldens {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			want := prototest.Golden(t, tt.name)
-			sent := tt.msg()
-			if frame := kit.Pack(t, sent); !bytes.Equal(frame, want) {
-				t.Errorf("packed\n%q, want\n%q", frame, want)
-			}
-			if int(sent.Size()) != len(want)-4 {
-				t.Errorf("size after packing %d, want %d", sent.Size(), len(want)-4)
-			}
-			for how, got := range kit.Parse(t, want, func() any { return new([]int) }) {
-				if got.Err != nil {
-					t.Fatalf("%s: %v", how, got.Err)
-				}
-				prototest.SameHeader(t, how, got, sent)
-				if body := *got.Body().(*[]int); sent.Body() != nil && !reflect.DeepEqual(body, sent.Body()) || int(got.Size()) != len(want)-4 {
-					t.Errorf("%s: body %v, size %d", how, body, got.Size())
-				}
-			}
-		})
-	}
+	kit.Goldens(t, goldens, 4)
 }
 
 func TestVersion(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 // FuzzParseFrame: whatever comes, no panic; and a payload that we read, Protocol Buffers read alike.
 func FuzzParseFrame(f *testing.F) {
 	for _, tt := range goldens {
-		f.Add(prototest.Golden(f, tt.name))
+		f.Add(prototest.Golden(f, tt.Name))
 	}
 	for _, m := range []message.Message{
 		prototest.Call(9, message.WithTFilterPipe('5')),

@@ -3,6 +3,7 @@ package prototest
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/codec"
@@ -28,6 +29,43 @@ func Failed(seq int32, stat *status.Status) message.Message {
 	m := message.NewMessage(message.WithMType(message.TypeReply), message.WithStatus(stat))
 	m.SetSeq(seq)
 	return m
+}
+
+// GoldenFrame is a frame recorded from an older peer and the message, with a body of type []int or none, that it holds.
+type GoldenFrame struct {
+	Name    string // of the file
+	Message func() message.Message
+}
+
+// Goldens checks that messages pack into just those frames, and that the frames parse into those messages. The size of
+// a message is that of its frame without the uncounted bytes in front.
+func (k Kit) Goldens(t *testing.T, frames []GoldenFrame, uncounted int) {
+	for _, tt := range frames {
+		t.Run(tt.Name, func(t *testing.T) {
+			t.Parallel()
+			want := Golden(t, tt.Name)
+			sent := tt.Message()
+			if frame := k.Pack(t, sent); !bytes.Equal(frame, want) {
+				t.Errorf("packed\n%q, want\n%q", frame, want)
+			}
+			size := uint32(len(want) - uncounted)
+			if sent.Size() != size {
+				t.Errorf("size after packing %d, want %d", sent.Size(), size)
+			}
+			for how, got := range k.Parse(t, want, func() any { return new([]int) }) {
+				if got.Err != nil {
+					t.Fatalf("%s: %v", how, got.Err)
+				}
+				SameHeader(t, how, got, sent)
+				if got.Size() != size {
+					t.Errorf("%s: size %d, want %d", how, got.Size(), size)
+				}
+				if body := *got.Body().(*[]int); sent.Body() != nil && !reflect.DeepEqual(body, sent.Body()) {
+					t.Errorf("%s: body %v, want %v", how, body, sent.Body())
+				}
+			}
+		})
+	}
 }
 
 // FuzzRoundTrip checks that every message that is packed comes out as it went in. refusal says which errors of packing
