@@ -36,8 +36,8 @@ type Proto interface {
 //
 // A [Framer], whose Pack a session does not use, may write at any time, from AppendFrame and ParseFrame too: answers that
 // its protocol gives without asking anybody, such as the refusal of a frame. Each Write leaves as it is, in order with
-// the frames, and returns when the bytes were written; a peer that does not read makes it wait. A connection that is also
-// a [WriteCloser] lets a protocol say that it has nothing more to write.
+// the frames, and returns when the bytes were written; a peer that does not read makes it wait. The connection of a
+// session is also a [WriteCloser] and a [SizeLimiter].
 type IOWithReadBuffer interface {
 	io.ReadWriter
 }
@@ -47,6 +47,13 @@ type WriteCloser interface {
 	// CloseWrite ends the writing direction, the whole connection where the transport has no such thing. The peer
 	// still gets what was written before.
 	CloseWrite() error
+}
+
+// SizeLimiter is what a connection may offer a protocol beside IOWithReadBuffer, so that it can refuse a frame in its
+// own words before the session does.
+type SizeLimiter interface {
+	// SizeLimit is the largest frame in bytes that the connection takes.
+	SizeLimit() uint32
 }
 
 // ProtoFunc makes the protocol instance of one session.
