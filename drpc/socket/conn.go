@@ -107,6 +107,9 @@ func (p protoIO) CloseWrite() error {
 	return p.s.conn.Close()
 }
 
+// SizeLimit is the largest frame in bytes that the connection takes.
+func (p protoIO) SizeLimit() uint32 { return p.s.SizeLimit() }
+
 // SizeLimit is the largest frame in bytes that this connection takes or sends.
 func (s *Conn) SizeLimit() uint32 {
 	if s.opts.SizeLimit != 0 {
