@@ -47,6 +47,7 @@ var Layers = []Layer{
 		{Path: "drpc", Beside: []string{"drpc/internal/*"}},
 	}},
 	{Name: "L5", What: "plugins, mixers, metrics, registry, selector", Rows: []Row{
+		{Path: "drpc/internal/conformance"},
 		{Path: "drpc/plugin/*"},
 		{Path: "drpc/mixer/*", Beside: []string{"drpc/mixer/*"}},
 		{Path: "metrics"},
