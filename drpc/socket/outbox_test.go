@@ -210,6 +210,20 @@ func TestCloseWakesEverySender(t *testing.T) {
 	}
 }
 
+func TestCloseIsTheReasonOfAWriteThatItInterrupts(t *testing.T) {
+	t.Parallel()
+	g := newGate(t)
+	s := socket.New(g, socket.Options{OnWriteError: func(err error) { t.Errorf("told of %v, which is no error of the connection", err) }})
+	done := async(func() error { return send(t.Context(), s, call(1, "/m", nil), true) })
+	within(t, "write", g.writes)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := within(t, "end of the write", done); !errors.Is(err, socket.ErrProactivelyCloseSocket) || errors.Is(err, socket.ErrNotSent) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestPeerThatDoesNotReadEndsByTheWriteTimeout(t *testing.T) {
 	t.Parallel()
 	for name, pair := range transports {

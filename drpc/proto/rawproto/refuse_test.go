@@ -122,6 +122,7 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 		"seq one above the largest":              payload("\x06zik0zk\x01\x00", okStatus, noMeta, "\x00"),
 		"seq one below the smallest":             payload("\x07-zik0zl\x01\x00", okStatus, noMeta, "\x00"),
 		"seq of 255 digits":                      payload("\xff"+strings.Repeat("1", 255)+"\x01\x00", okStatus, noMeta, "\x00"),
+		"seq that wraps around to 0":             payload("\x411"+strings.Repeat("0", 64)+"\x01\x00", okStatus, noMeta, "\x00"),
 		"type missing":                           payload("\x01\x31"),
 		"method longer than the frame":           payload("\x01\x31\x01\xff/m"),
 		"method takes the rest":                  payload("\x01\x31\x01\x02/m"),
