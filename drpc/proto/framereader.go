@@ -31,7 +31,7 @@ func (fr *FrameReader) Unpack(r io.Reader, f Framer, m *message.Msg) error {
 func (fr *FrameReader) next(r io.Reader, f Framer, limit uint32) ([]byte, error) {
 	fr.buf = append(fr.buf[:0], fr.buf[fr.pos:]...)
 	fr.pos = 0
-	for seen := 0; ; seen = len(fr.buf) {
+	for seen := 0; ; {
 		n := 0
 		if len(fr.buf) > 0 {
 			var err error
@@ -49,6 +49,7 @@ func (fr *FrameReader) next(r io.Reader, f Framer, limit uint32) ([]byte, error)
 		if err := message.CheckSize(uint64(max(n, len(fr.buf))), limit); err != nil {
 			return nil, err
 		}
+		seen = len(fr.buf)
 		if err := fr.fill(r); err != nil {
 			return nil, err
 		}
