@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
@@ -24,7 +25,7 @@ var kit = prototest.Kit{New: jsonproto.NewJSONProtoFunc()}
 
 func TestMain(m *testing.M) {
 	prototest.RegisterFilters()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
 var goldens = []prototest.GoldenFrame{

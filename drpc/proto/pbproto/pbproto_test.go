@@ -122,6 +122,17 @@ func TestPayloadIsWhatProtocolBuffersWrite(t *testing.T) {
 	}
 }
 
+// Two packages that register one name end the process before main begins.
+func TestNothingIsRegistered(t *testing.T) {
+	t.Parallel()
+	if _, err := protoregistry.GlobalFiles.FindFileByPath("payload.proto"); !errors.Is(err, protoregistry.NotFound) {
+		t.Errorf("file: %v", err)
+	}
+	if _, err := protoregistry.GlobalTypes.FindMessageByName("pb.payload"); !errors.Is(err, protoregistry.NotFound) {
+		t.Errorf("message: %v", err)
+	}
+}
+
 // fields builds a payload field by field; status and meta are there unless they are given.
 type fields []byte
 
