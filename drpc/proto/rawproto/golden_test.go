@@ -5,111 +5,43 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
-	"reflect"
 	"testing"
 
-	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto/internal/prototest"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
-// call is the message of most golden frames.
-func call(seq int32, more ...message.MsgSetting) message.Message {
-	m := message.NewMessage(
-		message.WithMType(message.TypeCall),
-		message.WithServiceMethod("/math/add"),
-		message.WithBodyCodec(codec.JsonName),
-		message.WithBody([]int{1, 2}),
-	)
-	m.SetSeq(seq)
-	message.From(m).Apply(more)
-	return m
-}
-
-// failed is a reply with nothing but a status.
-func failed(stat *status.Status) message.Message {
-	m := message.NewMessage(message.WithMType(message.TypeReply), message.WithStatus(stat))
-	m.SetSeq(7)
-	return m
-}
-
-var goldens = []struct {
-	name   string
-	msg    func() message.Message
-	inside bool // the frame is not byte-exact by nature: compare what is inside
-}{
-	{name: "call_seq_1", msg: func() message.Message { return call(1) }},
-	{name: "call_seq_35", msg: func() message.Message { return call(35) }},
-	{name: "call_seq_minus_1", msg: func() message.Message { return call(-1) }},
-	{name: "call_seq_max", msg: func() message.Message { return call(math.MaxInt32) }},
-	{name: "call_meta", msg: func() message.Message {
-		return call(36, message.WithSetMeta("b", `<2>&"é`), message.WithSetMeta("a", "1"))
+var goldens = []prototest.GoldenFrame{
+	{Name: "call_seq_1", Message: func() message.Message { return prototest.Call(1) }},
+	{Name: "call_seq_35", Message: func() message.Message { return prototest.Call(35) }},
+	{Name: "call_seq_minus_1", Message: func() message.Message { return prototest.Call(-1) }},
+	{Name: "call_seq_max", Message: func() message.Message { return prototest.Call(math.MaxInt32) }},
+	{Name: "call_meta", Message: func() message.Message {
+		return prototest.Call(36, message.WithSetMeta("b", `<2>&"é`), message.WithSetMeta("a", "1"))
 	}},
-	{name: "call_md5", msg: func() message.Message { return call(1, message.WithTFilterPipe('5')) }},
-	{name: "call_aes", msg: func() message.Message { return call(1, message.WithTFilterPipe('a')) }},
-	{name: "call_md5_aes", msg: func() message.Message { return call(1, message.WithTFilterPipe('5', 'a')) }},
-	{name: "call_gzip", msg: func() message.Message { return call(1, message.WithTFilterPipe('z')) }, inside: true},
-	{name: "reply_err", msg: func() message.Message { return failed(status.New(404, "Not Found", "")) }},
+	{Name: "call_md5", Message: func() message.Message { return prototest.Call(1, message.WithTFilterPipe('5')) }},
+	{Name: "call_aes", Message: func() message.Message { return prototest.Call(1, message.WithTFilterPipe('a')) }},
+	{Name: "call_md5_aes", Message: func() message.Message { return prototest.Call(1, message.WithTFilterPipe('5', 'a')) }},
+	{Name: "call_gzip", Message: func() message.Message { return prototest.Call(1, message.WithTFilterPipe('z')) }},
+	{Name: "reply_err", Message: func() message.Message { return prototest.Failed(7, status.New(404, "Not Found", "")) }},
 }
 
 func TestFramesAreThoseOfOlderPeers(t *testing.T) {
 	t.Parallel()
-	for _, tt := range goldens {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			want := golden(t, tt.name)
-			sent := tt.msg()
-			frame := pack(t, sent)
-			if !tt.inside && !bytes.Equal(frame, want) {
-				t.Errorf("packed\n%x, want\n%x", frame, want)
-			}
-			if int(sent.Size()) != len(frame) {
-				t.Errorf("size after packing %d, want %d", sent.Size(), len(frame))
-			}
-			for how, got := range both(t, want, func() any { return new([]int) }) {
-				if got.err != nil {
-					t.Fatalf("%s: %v", how, got.err)
-				}
-				if int(got.Size()) != len(want) {
-					t.Errorf("%s: size %d, want %d", how, got.Size(), len(want))
-				}
-				sameHeader(t, how, got, sent)
-				if body := *got.Body().(*[]int); sent.Body() != nil && !reflect.DeepEqual(body, sent.Body()) {
-					t.Errorf("%s: body %v, want %v", how, body, sent.Body())
-				}
-			}
-		})
-	}
-}
-
-// sameHeader compares everything but the body.
-func sameHeader(t testing.TB, how string, got, want message.Message) {
-	t.Helper()
-	if got.Seq() != want.Seq() || got.MType() != want.MType() || got.ServiceMethod() != want.ServiceMethod() ||
-		got.BodyCodec() != want.BodyCodec() {
-		t.Errorf("%s:\n%v, want\n%v", how, got, want)
-	}
-	if g, w := got.Status(true).String(), want.Status(true).String(); g != w {
-		t.Errorf("%s: status %s, want %s", how, g, w)
-	}
-	if g, w := got.Meta().Map(), want.Meta().Map(); !reflect.DeepEqual(g, w) {
-		t.Errorf("%s: meta %v, want %v", how, g, w)
-	}
-	if g, w := got.PipeTFilter().IDs(), want.PipeTFilter().IDs(); !bytes.Equal(g, w) {
-		t.Errorf("%s: filters %q, want %q", how, g, w)
-	}
+	kit.Goldens(t, goldens, 0)
 }
 
 func TestGzipFrameOfOlderPeerHoldsTheSamePayload(t *testing.T) {
 	t.Parallel()
-	frame := pack(t, call(1, message.WithTFilterPipe('z')))
-	plain := pack(t, call(1))
+	frame := kit.Pack(t, prototest.Call(1, message.WithTFilterPipe('z')))
+	plain := kit.Pack(t, prototest.Call(1))
 	zip := message.NewMessage().PipeTFilter()
 	if err := zip.Append('z'); err != nil {
 		t.Fatal(err)
 	}
-	for what, b := range map[string][]byte{"golden": golden(t, "call_gzip"), "ours": frame} {
+	for what, b := range map[string][]byte{"golden": prototest.Golden(t, "call_gzip"), "ours": frame} {
 		got, err := zip.OnUnpack(b[7:])
 		if err != nil || !bytes.Equal(got, plain[6:]) {
 			t.Errorf("%s: %v\n%x, want\n%x", what, err, got, plain[6:])
@@ -121,8 +53,8 @@ func TestGzipFrameOfOlderPeerHoldsTheSamePayload(t *testing.T) {
 func TestStatusWithOddTextIsJSON(t *testing.T) {
 	t.Parallel()
 	const msg, cause = "a\"\x01\x07é<\xff\u2028", "c\n"
-	frame := pack(t, failed(status.New(-1, msg, cause)))
-	if bytes.Equal(frame, golden(t, "reply_err_odd")) {
+	frame := kit.Pack(t, prototest.Failed(7, status.New(-1, msg, cause)))
+	if bytes.Equal(frame, prototest.Golden(t, "reply_err_odd")) {
 		t.Fatal("the status is quoted as in Go source")
 	}
 	const statusAt = 6 + 2 + 1 + 1 // after seq, type and the empty method
@@ -138,9 +70,9 @@ func TestStatusWithOddTextIsJSON(t *testing.T) {
 	if got.Code != -1 || got.Msg != "a\"\x01\x07é<\ufffd\u2028" || got.Cause != cause {
 		t.Errorf("%+v", got)
 	}
-	for how, p := range both(t, frame, nil) {
-		if p.err != nil || p.Status().Code() != -1 || p.Status().Cause().Error() != cause {
-			t.Errorf("%s: %v %v", how, p.err, p.Status())
+	for how, p := range kit.Parse(t, frame, nil) {
+		if p.Err != nil || p.Status().Code() != -1 || p.Status().Cause().Error() != cause {
+			t.Errorf("%s: %v %v", how, p.Err, p.Status())
 		}
 	}
 }
@@ -148,15 +80,15 @@ func TestStatusWithOddTextIsJSON(t *testing.T) {
 func TestPackingIsDeterministic(t *testing.T) {
 	t.Parallel()
 	make1 := func() message.Message {
-		m := call(5)
+		m := prototest.Call(5)
 		for _, k := range []string{"z", "a", "m", "q", "b", "c", "y"} {
 			m.Meta().Set(k, k)
 		}
 		return m
 	}
-	want := pack(t, make1())
+	want := kit.Pack(t, make1())
 	for range 50 {
-		if got := pack(t, make1()); !bytes.Equal(got, want) {
+		if got := kit.Pack(t, make1()); !bytes.Equal(got, want) {
 			t.Fatalf("%x\n%x", got, want)
 		}
 	}
@@ -165,17 +97,17 @@ func TestPackingIsDeterministic(t *testing.T) {
 func TestAppendFrameKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "5", "z", "a", "5a", "z5"} {
-		m := call(9, message.WithTFilterPipe([]byte(id)...))
-		out, err := framer(t).AppendFrame([]byte("before"), message.From(m))
+		m := prototest.Call(9, message.WithTFilterPipe([]byte(id)...))
+		out, err := kit.Framer(t).AppendFrame([]byte("before"), message.From(m))
 		if err != nil || string(out[:6]) != "before" {
 			t.Fatalf("%q: %v %q", id, err, out)
 		}
 		if n := binary.BigEndian.Uint32(out[6:]); int(n) != len(out)-6 || m.Size() != n {
 			t.Errorf("%q: length field %d, size %d, want %d", id, n, m.Size(), len(out)-6)
 		}
-		for how, got := range both(t, out[6:], func() any { return new([]int) }) {
-			if got.err != nil {
-				t.Errorf("%q %s: %v", id, how, got.err)
+		for how, got := range kit.Parse(t, out[6:], func() any { return new([]int) }) {
+			if got.Err != nil {
+				t.Errorf("%q %s: %v", id, how, got.Err)
 			}
 		}
 	}
@@ -198,13 +130,13 @@ func TestSequenceNumbers(t *testing.T) {
 		{math.MaxInt32, "zik0zj"}, {math.MinInt32, "-zik0zk"}, {math.MinInt32 + 1, "-zik0zj"}, {-1, "-1"}, {-36, "-10"},
 	}
 	for _, tt := range tests {
-		frame := pack(t, call(tt.seq))
+		frame := kit.Pack(t, prototest.Call(tt.seq))
 		if text := string(frame[7:][:frame[6]]); text != tt.text {
 			t.Errorf("%d is %q, want %q", tt.seq, text, tt.text)
 		}
-		for how, got := range both(t, frame, nil) {
-			if got.err != nil || got.Seq() != tt.seq {
-				t.Errorf("%s: %d, %v, want %d", how, got.Seq(), got.err, tt.seq)
+		for how, got := range kit.Parse(t, frame, nil) {
+			if got.Err != nil || got.Seq() != tt.seq {
+				t.Errorf("%s: %d, %v, want %d", how, got.Seq(), got.Err, tt.seq)
 			}
 		}
 	}

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/osgochina/dmicro/drpc/message"
-	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/proto/internal/prototest"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/drpc/tfilter"
@@ -75,9 +73,9 @@ func TestWhatIsReadLeniently(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for how, got := range both(t, tt.frame, func() any { return new(int) }) {
-				if got.err != nil {
-					t.Fatalf("%s: %v", how, got.err)
+			for how, got := range kit.Parse(t, tt.frame, func() any { return new(int) }) {
+				if got.Err != nil {
+					t.Fatalf("%s: %v", how, got.Err)
 				}
 				if tt.check != nil {
 					tt.check(t, got)
@@ -90,14 +88,14 @@ func TestWhatIsReadLeniently(t *testing.T) {
 func TestBodyWithoutCodecGoesOnlyIntoBytes(t *testing.T) {
 	t.Parallel()
 	frame := payload(head, okStatus, noMeta, "\x00", "body")
-	for how, got := range both(t, frame, func() any { return new(string) }) {
-		if got.err == nil {
+	for how, got := range kit.Parse(t, frame, func() any { return new(string) }) {
+		if got.Err == nil {
 			t.Errorf("%s: a body without codec became %v", how, got.Body())
 		}
 	}
-	for how, got := range both(t, frame, func() any { return new([]byte) }) {
-		if got.err != nil || string(*got.Body().(*[]byte)) != "body" {
-			t.Errorf("%s: %v, body %v", how, got.err, got.Body())
+	for how, got := range kit.Parse(t, frame, func() any { return new([]byte) }) {
+		if got.Err != nil || string(*got.Body().(*[]byte)) != "body" {
+			t.Errorf("%s: %v, body %v", how, got.Err, got.Body())
 		}
 	}
 }
@@ -146,9 +144,9 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 	for name, frame := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for how, got := range both(t, frame, nil) {
-				if !errors.Is(got.err, rawproto.ErrMalformed) {
-					t.Errorf("%s: %v", how, got.err)
+			for how, got := range kit.Parse(t, frame, nil) {
+				if !errors.Is(got.Err, rawproto.ErrMalformed) {
+					t.Errorf("%s: %v", how, got.Err)
 				}
 			}
 		})
@@ -173,20 +171,20 @@ func sealed(t testing.TB, inside string, ids ...byte) []byte {
 func TestUnknownFilterIsRefusedByItsID(t *testing.T) {
 	t.Parallel()
 	frame := append([]byte{0, 0, 0, 16, 1, 1, 'Q'}, "123456789"...)
-	for how, got := range both(t, frame, nil) {
-		if !errors.Is(got.err, tfilter.UnknownIDError('Q')) {
-			t.Errorf("%s: %v", how, got.err)
+	for how, got := range kit.Parse(t, frame, nil) {
+		if !errors.Is(got.Err, tfilter.UnknownIDError('Q')) {
+			t.Errorf("%s: %v", how, got.Err)
 		}
 	}
 }
 
 func TestFilterThatFindsItsPayloadChangedRefusesIt(t *testing.T) {
 	t.Parallel()
-	frame := golden(t, "call_md5")
+	frame := prototest.Golden(t, "call_md5")
 	frame[len(frame)-20] ^= 1
-	for how, got := range both(t, frame, nil) {
-		if !errors.Is(got.err, tfilter.ErrCheckFailed) {
-			t.Errorf("%s: %v", how, got.err)
+	for how, got := range kit.Parse(t, frame, nil) {
+		if !errors.Is(got.Err, tfilter.ErrCheckFailed) {
+			t.Errorf("%s: %v", how, got.Err)
 		}
 	}
 }
@@ -196,10 +194,10 @@ func TestTinyLengthsAreRefusedBeforeAnythingIsRead(t *testing.T) {
 	t.Parallel()
 	for n := range uint32(6) {
 		head := binary.BigEndian.AppendUint32(nil, n)
-		if _, err := framer(t).FrameLen(head, 0); !errors.Is(err, rawproto.ErrMalformed) {
+		if _, err := kit.Framer(t).FrameLen(head, 0); !errors.Is(err, rawproto.ErrMalformed) {
 			t.Errorf("length %d: %v", n, err)
 		}
-		w := new(wire)
+		w := new(prototest.Wire)
 		w.Write(append(head, bytes.Repeat([]byte{0xff}, 64)...))
 		if err := rawproto.RawProtoFunc(w).Unpack(message.NewMessage()); !errors.Is(err, rawproto.ErrMalformed) {
 			t.Errorf("length %d: %v", n, err)
@@ -209,7 +207,7 @@ func TestTinyLengthsAreRefusedBeforeAnythingIsRead(t *testing.T) {
 		}
 	}
 	for _, short := range [][]byte{nil, {}, {0}, {0, 0, 1, 0}, {0, 0, 0, 5, 1}} {
-		if err := framer(t).ParseFrame(short, new(message.Msg)); !errors.Is(err, rawproto.ErrMalformed) {
+		if err := kit.Framer(t).ParseFrame(short, new(message.Msg)); !errors.Is(err, rawproto.ErrMalformed) {
 			t.Errorf("%x: %v", short, err)
 		}
 	}
@@ -219,12 +217,12 @@ func TestFrameLenNeedsFourBytes(t *testing.T) {
 	t.Parallel()
 	head := []byte{1, 2, 3, 4, 5}
 	for n := range 4 {
-		if got, err := framer(t).FrameLen(head[:n], 0); got != 0 || err != nil {
+		if got, err := kit.Framer(t).FrameLen(head[:n], 0); got != 0 || err != nil {
 			t.Errorf("%d bytes: %d, %v", n, got, err)
 		}
 	}
 	for _, n := range []int{4, 5} {
-		if got, err := framer(t).FrameLen(head[:n], 0); got != 0x01020304 || err != nil {
+		if got, err := kit.Framer(t).FrameLen(head[:n], 0); got != 0x01020304 || err != nil {
 			t.Errorf("%d bytes: %d, %v", n, got, err)
 		}
 	}
@@ -256,7 +254,7 @@ func TestNoByteBehindTheFrameIsEverSeen(t *testing.T) {
 			}
 			m := message.NewMessage()
 			message.From(m).DeferBody()
-			err := framer(t).ParseFrame(frame, message.From(m))
+			err := kit.Framer(t).ParseFrame(frame, message.From(m))
 			if !errors.Is(err, rawproto.ErrMalformed) {
 				t.Fatalf("%s, %d too long: %v", name, extra, err)
 			}
@@ -273,7 +271,7 @@ func TestBodyEndsWithItsFrame(t *testing.T) {
 		frame := append(make([]byte, 0, 512), payload(head, okStatus, noMeta, "\x6a", body)...)
 		m := new(message.Msg)
 		m.DeferBody()
-		if err := framer(t).ParseFrame(frame, m); err != nil {
+		if err := kit.Framer(t).ParseFrame(frame, m); err != nil {
 			t.Fatal(err)
 		}
 		if got := m.EncodedBody(); string(got) != body || cap(got) != len(body) {
@@ -286,7 +284,7 @@ func TestParsingForgetsTheFiltersOfTheLastFrame(t *testing.T) {
 	t.Parallel()
 	m := message.NewMessage(message.WithBody(new([]int)))
 	for _, name := range []string{"call_md5", "call_md5_aes", "call_seq_1"} {
-		if err := framer(t).ParseFrame(golden(t, name), message.From(m)); err != nil {
+		if err := kit.Framer(t).ParseFrame(prototest.Golden(t, name), message.From(m)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
@@ -298,7 +296,7 @@ func TestParsingForgetsTheFiltersOfTheLastFrame(t *testing.T) {
 func TestAnnouncedSizeAboveTheLimitIsRefusedUnread(t *testing.T) {
 	t.Parallel()
 	for _, n := range []uint32{message.DefaultMsgSizeLimit + 1, 1 << 30, math.MaxUint32} {
-		w := new(wire)
+		w := new(prototest.Wire)
 		w.Write(append(binary.BigEndian.AppendUint32(nil, n), "some bytes"...))
 		err := rawproto.RawProtoFunc(w).Unpack(message.NewMessage())
 		if !errors.Is(err, message.ErrExceedMessageSizeLimit) {
@@ -312,24 +310,24 @@ func TestAnnouncedSizeAboveTheLimitIsRefusedUnread(t *testing.T) {
 
 func TestFrameAboveTheLimitIsNotSent(t *testing.T) {
 	t.Parallel()
-	m := call(1)
+	m := prototest.Call(1)
 	message.From(m).SetSizeLimit(60) // it has 61
-	refused(t, m, message.ErrExceedMessageSizeLimit)
+	kit.Refused(t, m, message.ErrExceedMessageSizeLimit)
 	message.From(m).SetSizeLimit(61)
-	pack(t, m)
+	kit.Pack(t, m)
 }
 
 func TestPayloadMayNotInflateAboveTheLimit(t *testing.T) {
 	t.Parallel()
-	frame := pack(t, call(1, message.WithBody(strings.Repeat("0", 1<<20)), message.WithTFilterPipe('z', 'z')))
+	frame := kit.Pack(t, prototest.Call(1, message.WithBody(strings.Repeat("0", 1<<20)), message.WithTFilterPipe('z', 'z')))
 	m := message.NewMessage(message.WithBody(new(string)))
 	message.From(m).SetSizeLimit(1 << 18)
-	err := framer(t).ParseFrame(frame, message.From(m))
+	err := kit.Framer(t).ParseFrame(frame, message.From(m))
 	if !errors.Is(err, message.ErrExceedMessageSizeLimit) || !strings.Contains(err.Error(), "MaxMessageSize") {
 		t.Fatal(err)
 	}
 	message.From(m).SetSizeLimit(1 << 21)
-	if err = framer(t).ParseFrame(frame, message.From(m)); err != nil {
+	if err = kit.Framer(t).ParseFrame(frame, message.From(m)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -351,21 +349,21 @@ func TestHeaderPartsThatDoNotFitAreNotSent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			fits := call(1, tt.fits)
-			for how, got := range both(t, pack(t, fits), func() any { return new([]int) }) {
-				if got.err != nil {
-					t.Fatalf("%s: %v", how, got.err)
+			fits := prototest.Call(1, tt.fits)
+			for how, got := range kit.Parse(t, kit.Pack(t, fits), func() any { return new([]int) }) {
+				if got.Err != nil {
+					t.Fatalf("%s: %v", how, got.Err)
 				}
-				sameHeader(t, how, got, fits)
+				prototest.SameHeader(t, how, got, fits)
 			}
-			refused(t, call(1, tt.no), rawproto.ErrHeaderTooLong)
+			kit.Refused(t, prototest.Call(1, tt.no), rawproto.ErrHeaderTooLong)
 		})
 	}
 }
 
 func TestServiceMethodTooLongHasTheTextThatCallersKnow(t *testing.T) {
 	t.Parallel()
-	err := refused(t, call(1, message.WithServiceMethod(strings.Repeat("m", 256))), rawproto.ErrHeaderTooLong)
+	err := kit.Refused(t, prototest.Call(1, message.WithServiceMethod(strings.Repeat("m", 256))), rawproto.ErrHeaderTooLong)
 	if err.Error() != "raw proto: not support service method longer than 255" {
 		t.Error(err)
 	}
@@ -374,15 +372,15 @@ func TestServiceMethodTooLongHasTheTextThatCallersKnow(t *testing.T) {
 func TestSixteenFiltersAreTheMost(t *testing.T) {
 	t.Parallel()
 	ids := bytes.Repeat([]byte{'5'}, 16)
-	for how, got := range both(t, pack(t, call(1, message.WithTFilterPipe(ids...))), func() any { return new([]int) }) {
-		if got.err != nil || got.PipeTFilter().Len() != 16 {
-			t.Errorf("%s: %v", how, got.err)
+	for how, got := range kit.Parse(t, kit.Pack(t, prototest.Call(1, message.WithTFilterPipe(ids...))), func() any { return new([]int) }) {
+		if got.Err != nil || got.PipeTFilter().Len() != 16 {
+			t.Errorf("%s: %v", how, got.Err)
 		}
 	}
-	refused(t, call(1, message.WithTFilterPipe(append(ids, '5')...)), rawproto.ErrTooManyFilters)
-	for how, got := range both(t, append([]byte{0, 0, 0, 30, 1, 17}, bytes.Repeat([]byte{'5'}, 24)...), nil) {
-		if !errors.Is(got.err, rawproto.ErrTooManyFilters) {
-			t.Errorf("%s: %v", how, got.err)
+	kit.Refused(t, prototest.Call(1, message.WithTFilterPipe(append(ids, '5')...)), rawproto.ErrTooManyFilters)
+	for how, got := range kit.Parse(t, append([]byte{0, 0, 0, 30, 1, 17}, bytes.Repeat([]byte{'5'}, 24)...), nil) {
+		if !errors.Is(got.Err, rawproto.ErrTooManyFilters) {
+			t.Errorf("%s: %v", how, got.Err)
 		}
 	}
 }
@@ -399,86 +397,16 @@ func TestWhatCannotBeEncodedIsNotSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			refused(t, call(1, set), nil)
+			kit.Refused(t, prototest.Call(1, set), nil)
 		})
 	}
 }
 
-// refused checks that m is not packed by either way and that nothing of it is written.
-func refused(t testing.TB, m message.Message, want error) error {
-	t.Helper()
-	before := []byte("before")
-	out, err := framer(t).AppendFrame(before, message.From(m))
-	if err == nil || want != nil && !errors.Is(err, want) {
-		t.Errorf("append: %v, want %v", err, want)
-	}
-	if string(out) != "before" {
-		t.Errorf("append left %q", out)
-	}
-	var w wire
-	if err := rawproto.RawProtoFunc(&w).Pack(m); err == nil || want != nil && !errors.Is(err, want) {
-		t.Errorf("pack: %v, want %v", err, want)
-	}
-	if w.Len() != 0 {
-		t.Errorf("pack wrote %x", w.Bytes())
-	}
-	return err
-}
-
-// failing reads what it has and then fails with err.
-func failing(b []byte, err error) io.Reader {
-	return io.MultiReader(bytes.NewReader(b), iotest.ErrReader(err))
-}
-
-type readOnly struct{ io.Reader }
-
-func (readOnly) Write([]byte) (int, error) { return 0, errors.New("read only") }
-
-func TestReadErrorComesThroughWhereverItStrikes(t *testing.T) {
+func TestConnection(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("cable cut")
-	frame := golden(t, "call_seq_1")
-	for n := range frame {
-		err := rawproto.RawProtoFunc(readOnly{failing(frame[:n], broken)}).Unpack(message.NewMessage())
-		if !errors.Is(err, broken) {
-			t.Errorf("after %d bytes: %v", n, err)
-		}
-		want := io.ErrUnexpectedEOF
-		if n == 0 {
-			want = io.EOF
-		}
-		if err = rawproto.RawProtoFunc(readOnly{bytes.NewReader(frame[:n])}).Unpack(message.NewMessage()); err != want {
-			t.Errorf("end after %d bytes: %v, want %v", n, err, want)
-		}
+	var frames [][]byte
+	for _, name := range []string{"call_seq_1", "call_md5", "reply_err", "call_meta"} {
+		frames = append(frames, prototest.Golden(t, name))
 	}
-}
-
-func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
-	t.Parallel()
-	names := []string{"call_seq_1", "call_md5", "reply_err", "call_meta"}
-	var stream []byte
-	for _, name := range names {
-		stream = append(stream, golden(t, name)...)
-	}
-	p := rawproto.RawProtoFunc(readOnly{iotest.OneByteReader(bytes.NewReader(stream))})
-	for _, name := range names {
-		m := message.NewMessage(message.WithBody(new([]int)))
-		if err := p.Unpack(m); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if int(m.Size()) != len(golden(t, name)) {
-			t.Errorf("%s: size %d", name, m.Size())
-		}
-	}
-	if err := p.Unpack(message.NewMessage()); err != io.EOF {
-		t.Errorf("at the end: %v", err)
-	}
-}
-
-func TestPackReportsTheWriteError(t *testing.T) {
-	t.Parallel()
-	var p proto.Proto = rawproto.RawProtoFunc(readOnly{})
-	if err := p.Pack(call(1)); err == nil || err.Error() != "read only" {
-		t.Error(err)
-	}
+	kit.Connection(t, frames...)
 }

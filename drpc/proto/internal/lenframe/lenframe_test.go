@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"os"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
@@ -194,43 +192,7 @@ func TestParsingForgetsTheFiltersOfTheLastFrame(t *testing.T) {
 	}
 }
 
-func TestReadErrorComesThroughWhereverItStrikes(t *testing.T) {
+func TestConnection(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("cable cut")
-	frame := kit.Pack(t, body("some text", '5'))
-	for n := range frame {
-		r := io.MultiReader(bytes.NewReader(frame[:n]), iotest.ErrReader(broken))
-		if err := format.New(prototest.ReadOnly{Reader: r}).Unpack(message.NewMessage()); !errors.Is(err, broken) {
-			t.Errorf("after %d bytes: %v", n, err)
-		}
-		want := io.ErrUnexpectedEOF
-		if n == 0 {
-			want = io.EOF
-		}
-		if err := format.New(prototest.ReadOnly{Reader: bytes.NewReader(frame[:n])}).Unpack(message.NewMessage()); err != want {
-			t.Errorf("end after %d bytes: %v, want %v", n, err, want)
-		}
-	}
-	if err := format.New(prototest.ReadOnly{}).Pack(body("x")); !errors.Is(err, prototest.ErrReadOnly) {
-		t.Errorf("write error: %v", err)
-	}
-}
-
-func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
-	t.Parallel()
-	var stream []byte
-	texts := []string{"one", "", strings.Repeat("three", 1000)}
-	for _, text := range texts {
-		stream = append(stream, kit.Pack(t, body(text, 'z'))...)
-	}
-	p := format.New(prototest.ReadOnly{Reader: iotest.OneByteReader(bytes.NewReader(stream))})
-	for _, text := range texts {
-		m := message.NewMessage(message.WithBody(new([]byte)))
-		if err := p.Unpack(m); err != nil || string(*m.Body().(*[]byte)) != text {
-			t.Fatalf("%.20q: %v", text, err)
-		}
-	}
-	if err := p.Unpack(message.NewMessage()); err != io.EOF {
-		t.Errorf("at the end: %v", err)
-	}
+	kit.Connection(t, kit.Pack(t, body("some text", '5')), kit.Pack(t, body("")), kit.Pack(t, body(strings.Repeat("three", 1000), 'z')))
 }
