@@ -296,15 +296,16 @@ func TestAnnouncedGibibytesAreRefused(t *testing.T) {
 
 func TestAnnouncedGibibytesThatAreAllowedCostNothing(t *testing.T) {
 	f := newFortress(t, EndpointConfig{MaxMessageSize: 2 << 30})
+	goroutines := newStackCounter()
 	heap, sys := allocated()
 	stop := f.servesMeanwhile()
 	for range 50 {
-		if _, err := f.attack().Write(append(announce(1<<30), make([]byte, 2000)...)); err != nil {
+		if _, err := f.attack().Write(append(announce(1<<30), make([]byte, 100<<10)...)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	waitFor(t, "50 sessions that wait for a gibibyte", func() bool {
-		return goroutinesIn("frameReader).large") == 50
+		return goroutines.in("frameReader).large") == 50
 	})
 	stop()
 	grownBy(t, heap, sys)
@@ -314,10 +315,14 @@ func TestAnnouncedGibibytesThatAreAllowedCostNothing(t *testing.T) {
 	f.serves()
 }
 
-// goroutinesIn is how many goroutines are in a function with this name.
-func goroutinesIn(function string) int {
-	stacks := make([]byte, 16<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), function)
+// stackCounter counts goroutines by what they do, in memory of its own, so that counting is not what uses memory.
+type stackCounter []byte
+
+func newStackCounter() stackCounter { return make(stackCounter, 2<<20) }
+
+// in is how many goroutines are in a function with this name.
+func (s stackCounter) in(function string) int {
+	return bytes.Count(s[:runtime.Stack(s, true)], []byte(function))
 }
 
 func TestSlowWritersAreServedAndHoldUpNobody(t *testing.T) {
@@ -359,7 +364,8 @@ func TestPeerThatCallsAndNeverReadsIsCutOff(t *testing.T) {
 	}
 	stop()
 	f.alone()
-	waitFor(t, "the goroutines of its calls are gone", func() bool { return goroutinesIn("outbox).") == 0 })
+	goroutines := newStackCounter()
+	waitFor(t, "the goroutines of its calls are gone", func() bool { return goroutines.in("outbox).") == 0 })
 	if !logged(log, conn.LocalAddr().String(), "does not read") {
 		t.Error("no reason in the log")
 	}
