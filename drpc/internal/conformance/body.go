@@ -14,10 +14,11 @@ const (
 	failCode  = 4711
 	failMsg   = "no \"such\" thing\n\tin C:\\new 世界"
 	failCause = "because\x01 of <this> & 😀"
-	// failKey in the meta asks for that status.
-	failKey = "fail"
+	// failKey in the meta asks for that status. Like all keys here it is in the form that names of HTTP headers take on,
+	// where case does not count.
+	failKey = "Fail"
 	// answerKey is put in front of each key of the meta that a handler sends back.
-	answerKey = "re-"
+	answerKey = "Re-"
 )
 
 // bodyKind is one sort of body with the handlers for it. Its values are made from texts and read as texts.

@@ -77,7 +77,7 @@ func emptyBody(sess drpc.Session, k *bodyKind, filters string) error {
 
 func meta(sess drpc.Session, k *bodyKind, filters string) error {
 	want := map[string]string{
-		"a": "1", "z": "26", "dash-key": "v", "Text": `q"uo\te <tag> & more`, "Unicode": "é世界", "Long": strings.Repeat("x", 2000),
+		"A": "1", "Z": "26", "Dash-Key": "v", "Text": `q"uo\te <tag> & more`, "Unicode": "é世界", "Long": strings.Repeat("x", 2000),
 	}
 	settings := []message.MsgSetting{pipe(filters)}
 	for key, value := range want {
@@ -101,7 +101,7 @@ func failure(sess drpc.Session, k *bodyKind, filters string) error {
 	got, cmd := k.call(sess, &text, pipe(filters), message.WithSetMeta(failKey, "yes"))
 	stat := cmd.Status()
 	if stat.Code() != failCode {
-		return fmt.Errorf("code %d: %w", stat.Code(), outcome(stat))
+		return errors.Join(fmt.Errorf("code %d, want %d", stat.Code(), failCode), outcome(stat))
 	}
 	return errors.Join(same("msg", stat.Msg(), failMsg), same("cause", stat.Cause().Error(), failCause), same("the reply", got, ""))
 }

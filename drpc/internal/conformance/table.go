@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/proto/httpproto"
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
 	"github.com/osgochina/dmicro/drpc/proto/pbproto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
@@ -22,6 +23,7 @@ var Protos = []Proto{
 	{Name: "raw", Make: rawproto.NewRawProtoFunc},
 	{Name: "json", Make: jsonproto.NewJSONProtoFunc},
 	{Name: "protobuf", Make: pbproto.NewPbProtoFunc},
+	{Name: "http", Make: func() proto.ProtoFunc { return httpproto.NewHTTProtoFunc() }},
 }
 
 // Filters are the pipes of the suite: none, each filter, and several.
@@ -46,7 +48,15 @@ var Cannot = []Refusal{
 		Proto: "json", Body: "protobuf", Scenario: "1 MiB", Err: jsonproto.ErrNotText,
 		Why: "Protocol Buffers write a length above 127 in bytes that are no UTF-8",
 	},
+	{Proto: "http", Scenario: "push", Err: httpproto.ErrUnsupported, Why: "HTTP answers every request"},
+	{Proto: "http", Filters: "5", Err: httpproto.ErrUnsupported, Why: onlyGzip},
+	{Proto: "http", Filters: "a", Err: httpproto.ErrUnsupported, Why: onlyGzip},
+	{Proto: "http", Filters: "g", Err: httpproto.ErrUnsupported, Why: onlyGzip},
+	{Proto: "http", Filters: "5a", Err: httpproto.ErrUnsupported, Why: onlyGzip},
+	{Proto: "http", Filters: "z5g", Err: httpproto.ErrUnsupported, Why: onlyGzip},
 }
+
+const onlyGzip = "gzip is the only filter that HTTP has a content coding for"
 
 // combination is one subtest.
 type combination struct{ proto, body, filters, scenario string }

@@ -24,13 +24,11 @@ package rawproto
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
-	"github.com/osgochina/dmicro/internal/bufpool"
 )
 
 const (
@@ -38,6 +36,8 @@ const (
 	name      = "raw"
 
 	wireVersion = 1
+	// lenSize is the size of the length field.
+	lenSize = 4
 	// prefix is the length field, the version and the number of filters: no frame is shorter.
 	prefix = 6
 )
@@ -76,38 +76,10 @@ var _ proto.Framer = (*raw)(nil)
 func (r *raw) Version() (byte, string) { return id, name }
 
 // Pack writes m as one frame.
-func (r *raw) Pack(m proto.Message) error {
-	buf := bufpool.Get(0)
-	defer bufpool.Put(buf)
-	frame, err := r.AppendFrame(buf.B, message.From(m))
-	if err != nil {
-		return err
-	}
-	buf.B = frame
-	_, err = r.rw.Write(frame)
-	return err
-}
+func (r *raw) Pack(m proto.Message) error { return proto.PackFrame(r.rw, r, m) }
 
 // Unpack reads one frame into m.
-func (r *raw) Unpack(m proto.Message) error {
-	msg := message.From(m)
-	var head [4]byte
-	if _, err := io.ReadFull(r.rw, head[:]); err != nil {
-		return err
-	}
-	n, err := r.FrameLen(head[:], 0)
-	if err != nil {
-		return err
-	}
-	if err = message.CheckSize(uint64(n), msg.SizeLimit()); err != nil {
-		return err
-	}
-	frame, err := proto.ReadRest(r.rw, head[:], n)
-	if err != nil {
-		return err
-	}
-	return r.ParseFrame(frame, msg)
-}
+func (r *raw) Unpack(m proto.Message) error { return proto.UnpackFrame(r.rw, lenSize, r, m) }
 
 // AppendFrame appends the frame of m to dst.
 func (r *raw) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
@@ -188,7 +160,7 @@ func putLen(dst []byte, at int, part string) error {
 
 // FrameLen returns the length field of the frame.
 func (r *raw) FrameLen(head []byte, _ int) (int, error) {
-	if len(head) < 4 {
+	if len(head) < lenSize {
 		return 0, nil
 	}
 	n := binary.BigEndian.Uint32(head)

@@ -13,12 +13,10 @@ package lenframe
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
-	"github.com/osgochina/dmicro/internal/bufpool"
 )
 
 // lenSize is the size of the length field, minLen the least that it may say: the number of filters is always there.
@@ -52,38 +50,10 @@ var _ proto.Framer = (*lenProto)(nil)
 func (p *lenProto) Version() (byte, string) { return p.ID, p.Name }
 
 // Pack writes m as one frame.
-func (p *lenProto) Pack(m proto.Message) error {
-	buf := bufpool.Get(0)
-	defer bufpool.Put(buf)
-	frame, err := p.AppendFrame(buf.B, message.From(m))
-	if err != nil {
-		return err
-	}
-	buf.B = frame
-	_, err = p.rw.Write(frame)
-	return err
-}
+func (p *lenProto) Pack(m proto.Message) error { return proto.PackFrame(p.rw, p, m) }
 
 // Unpack reads one frame into m.
-func (p *lenProto) Unpack(m proto.Message) error {
-	msg := message.From(m)
-	var head [lenSize]byte
-	if _, err := io.ReadFull(p.rw, head[:]); err != nil {
-		return err
-	}
-	n, err := p.FrameLen(head[:], 0)
-	if err != nil {
-		return err
-	}
-	if err = message.CheckSize(uint64(n), msg.SizeLimit()); err != nil {
-		return err
-	}
-	frame, err := proto.ReadRest(p.rw, head[:], n)
-	if err != nil {
-		return err
-	}
-	return p.ParseFrame(frame, msg)
-}
+func (p *lenProto) Unpack(m proto.Message) error { return proto.UnpackFrame(p.rw, lenSize, p, m) }
 
 // AppendFrame appends the frame of m to dst.
 func (p *lenProto) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
