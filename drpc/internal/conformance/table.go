@@ -45,7 +45,7 @@ var Cannot = []Refusal{
 	{Proto: "json", Body: "plain", Scenario: "binary", Err: jsonproto.ErrNotText, Why: "a JSON string holds text"},
 	{Proto: "json", Body: "protobuf", Scenario: "binary", Err: jsonproto.ErrNotText, Why: "a JSON string holds text"},
 	{
-		Proto: "json", Body: "protobuf", Scenario: "1 MiB", Err: jsonproto.ErrNotText,
+		Proto: "json", Body: "protobuf", Scenario: "large", Err: jsonproto.ErrNotText,
 		Why: "Protocol Buffers write a length above 127 in bytes that are no UTF-8",
 	},
 	{Proto: "http", Scenario: "push", Err: httpproto.ErrUnsupported, Why: "HTTP answers every request"},
