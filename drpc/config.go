@@ -3,6 +3,7 @@ package drpc
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func setDefault[T comparable](field *T, value T) {
 
 // checkHost accepts an IP address or a host name; a typo in one shall not wait for the first dial.
 func checkHost(host string) error {
-	if net.ParseIP(host) != nil || host == "localhost" {
+	if _, err := netip.ParseAddr(host); err == nil { // with or without an IPv6 zone
 		return nil
 	}
 	if strings.ContainsAny(host, " /:") || host == "" {

@@ -112,6 +112,7 @@ func TestAddressesOfConfiguration(t *testing.T) {
 		{"local IP stands for both", EndpointConfig{LocalIP: "127.0.0.1", LocalPort: 1, ListenPort: 2}, "tcp 127.0.0.1:2", "tcp 127.0.0.1:1"},
 		{"own listen IP", EndpointConfig{LocalIP: "127.0.0.1", ListenIP: "127.0.0.2"}, "tcp 127.0.0.2:0", "tcp 127.0.0.1:0"},
 		{"IPv6", EndpointConfig{ListenIP: "::1", ListenPort: 3}, "tcp [::1]:3", "tcp 0.0.0.0:0"},
+		{"IPv6 with a zone", EndpointConfig{ListenIP: "fe80::1%lo", ListenPort: 3}, "tcp [fe80::1%lo]:3", "tcp 0.0.0.0:0"},
 		{"host name", EndpointConfig{Network: "tcp4", ListenIP: "localhost", ListenPort: 3}, "tcp 127.0.0.1:3", "tcp 0.0.0.0:0"},
 		{"unix", EndpointConfig{Network: "unix", ListenIP: sock}, "unix " + sock, "unix "},
 		{"unknown network", EndpointConfig{Network: "tcp7"}, "none", "none"},
@@ -303,8 +304,8 @@ func TestDefaultProtocolOfTheProcess(t *testing.T) {
 	})
 	srv := newPeer(t, EndpointConfig{})
 	dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
-	<-made
-	<-made
+	eventually(t, "the protocol of one side", made)
+	eventually(t, "the protocol of the other", made)
 	SetDefaultProtoFunc(nil)
 	dial(t, newPeer(t, EndpointConfig{}), serve(t, newPeer(t, EndpointConfig{})))
 	if len(made) != 0 {

@@ -214,7 +214,7 @@ func TestHooksOfARouteAreThoseOfItsScope(t *testing.T) {
 	if stat := sess.Push("/g/bell/ring", "ding"); stat != nil {
 		t.Fatal(stat)
 	}
-	<-rung
+	eventually(t, "the push", rung)
 	if err := srv.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -72,9 +72,9 @@ func (r *SubRouter) addFunc(shape *handlerShape, fn any, plugin []Plugin) (strin
 	return r.add(name, h, plugin)
 }
 
-// funcName returns the name of a function as it stands in its package.
+// funcName returns the name of a function as it stands in its package, without type parameters.
 func funcName(v reflect.Value) string {
-	full := runtime.FuncForPC(v.Pointer()).Name()
+	full := strings.ReplaceAll(runtime.FuncForPC(v.Pointer()).Name(), "[...]", "")
 	return full[strings.LastIndexByte(full, '.')+1:]
 }
 

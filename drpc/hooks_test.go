@@ -267,7 +267,7 @@ func TestHooksOfACommonLifeFireInOrder(t *testing.T) {
 	}
 	tt.step("call", arrival{"AfterReadReplyBody", 1}, arrival{"AfterWriteReply", 1})
 
-	<-sess.AsyncCall("/abacus/add", []int{1, 2}, &sum, nil).Done()
+	eventually(t, "the reply", sess.AsyncCall("/abacus/add", []int{1, 2}, &sum, nil).Done())
 	tt.step("async-call", arrival{"AfterReadReplyBody", 1}, arrival{"AfterWriteReply", 1})
 
 	if stat := sess.Call("/nobody", nil, nil).Status(); stat.Code() != CodeNotFound {
@@ -283,7 +283,7 @@ func TestHooksOfACommonLifeFireInOrder(t *testing.T) {
 	if stat := sess.Push("/bell/ring", "ding"); stat != nil {
 		t.Fatal(stat)
 	}
-	<-rung
+	eventually(t, "the push", rung)
 	tt.step("push", arrival{"AfterWritePush", 0}, arrival{"AfterReadPushBody", 1})
 
 	if stat := sess.Push("/nobody", "ding"); stat != nil {
@@ -352,7 +352,7 @@ func TestHooksOfServeConnFireInOrder(t *testing.T) {
 	if err := far.Close(); err != nil {
 		t.Fatal(err)
 	}
-	<-sess.CloseNotify()
+	eventually(t, "the end of the session", sess.CloseNotify())
 	tt.step("disconnect-by-client", arrival{}, arrival{"AfterDisconnect", 0})
 }
 
@@ -410,7 +410,7 @@ func TestHooksOfARejectedAcceptFireInOrder(t *testing.T) {
 	tt.cli.take()
 	tt.srv.take()
 	sess := dial(t, cli, addr)
-	<-sess.CloseNotify()
+	eventually(t, "the end of the session", sess.CloseNotify())
 	tt.step("reject", arrival{"AfterDisconnect", 1}, arrival{"AfterDisconnect", 0})
 	if srv.CountSession() != 0 || sess.Health() {
 		t.Errorf("%d sessions on the server, healthy %v", srv.CountSession(), sess.Health())
@@ -491,7 +491,7 @@ func TestHooksOfARedialFireInOrder(t *testing.T) {
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
-	<-sess.CloseNotify()
+	eventually(t, "the end of the session", sess.CloseNotify())
 	tt.step("redial-failure", arrival{"AfterDisconnect", 0}, arrival{"AfterCloseEndpoint", 0})
 }
 
@@ -681,7 +681,7 @@ func (f *life) converse(near, far Session) {
 		// The connection ends by itself; what comes before that is a matter of luck.
 		for _, s := range []Session{near, far} {
 			if s != nil {
-				<-s.CloseNotify()
+				eventually(f.t, "the end of the session", s.CloseNotify())
 			}
 		}
 	}
@@ -812,7 +812,7 @@ func TestOKStatusOfAHookGoesOn(t *testing.T) {
 	if stat := sess.Push("/bell/ring", "ding"); stat != nil {
 		t.Error(stat)
 	}
-	<-rung
+	eventually(t, "the push", rung)
 	if err := errors.Join(cli.Close(), srv.Close()); err != nil {
 		t.Error(err)
 	}
@@ -982,7 +982,7 @@ func TestStatusBeforeAReplyIsThatOfTheReply(t *testing.T) {
 	}{{"/abacus/add", CodeOK}, {"/nobody", CodeNotFound}} {
 		// A peer may send a status with its call; it is none of the reply's.
 		sess.Call(c.path, []int{1}, nil, WithStatus(NewStatus(777, "of the call")))
-		if got := <-w.seen; got != c.code {
+		if got := eventually(t, "the reply", w.seen); got != c.code {
 			t.Errorf("%s: status %d, want %d", c.path, got, c.code)
 		}
 	}

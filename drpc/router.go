@@ -113,6 +113,9 @@ func (r *SubRouter) AddPushFunc(pushHandleFunc any, plugin ...Plugin) (string, e
 // SetUnknownCall sets the handler of calls that no other handler of the endpoint has. Its argument is the body as it
 // came. A second one replaces the first, with a warning.
 func (r *SubRouter) SetUnknownCall(fn func(UnknownCallCtx) (any, *status.Status), plugin ...Plugin) {
+	if fn == nil {
+		must(callShape.errorf("the handler of unknown calls is nil"))
+	}
 	must(r.setUnknown(&r.table.calls.unknown, plugin, &Handler{
 		typeName: routerUnknownCall,
 		newArg:   func() any { return new([]byte) },
@@ -122,6 +125,9 @@ func (r *SubRouter) SetUnknownCall(fn func(UnknownCallCtx) (any, *status.Status)
 
 // SetUnknownPush sets the handler of pushes that no other handler of the endpoint has; see SetUnknownCall.
 func (r *SubRouter) SetUnknownPush(fn func(UnknownPushCtx) *status.Status, plugin ...Plugin) {
+	if fn == nil {
+		must(pushShape.errorf("the handler of unknown pushes is nil"))
+	}
 	must(r.setUnknown(&r.table.pushes.unknown, plugin, &Handler{
 		typeName: routerUnknownPush,
 		newArg:   func() any { return new([]byte) },

@@ -79,6 +79,8 @@ func (d *Desk) method(_ CallCtx, arg *string) (string, *Status) { return d.Drawe
 
 func onDesk(d *Desk, arg *string) (string, *Status) { return d.IP() + *arg, nil }
 
+func generic[T any](_ CallCtx, arg *T) (T, *Status) { return *arg, nil }
+
 func nothing(CallCtx, *string) (any, *Status) { return nil, nil }
 
 func TestEveryShapeOfCallHandlerIsServed(t *testing.T) {
@@ -103,6 +105,7 @@ func TestEveryShapeOfCallHandlerIsServed(t *testing.T) {
 		{"closure", r.AddCallFunc, func(_ CallCtx, s *string) (string, *Status) { return "c" + *s, nil }, "/func1", "x", "cx"},
 		{"method value", r.AddCallFunc, (&Desk{Drawer: "d"}).method, "/method-fm", "x", "dx"},
 		{"method expression", r.AddCallFunc, (*Abacus).Add, "/add", []int{1, 2}, 3},
+		{"generic function", r.AddCallFunc, generic[string], "/generic", "x", "x"},
 		{"function with a controller", r.AddCallFunc, onDesk, "/on_desk", "x", local + "x"},
 	} {
 		path, err := c.add(c.what)
@@ -138,7 +141,7 @@ func TestPushHandlersAreServed(t *testing.T) {
 		if stat := sess.Push(routes[i], "ding"); stat != nil {
 			t.Fatal(stat)
 		}
-		if got := <-rung; got != want {
+		if got := eventually(t, routes[i], rung); got != want {
 			t.Errorf("%s: %q, want %q", routes[i], got, want)
 		}
 	}
@@ -292,8 +295,12 @@ var mistakes = map[string]struct {
 	"conflict":       {func(e Endpoint) { e.RouteCall(new(Abacus)); e.RouteCall(new(Abacus)) }, "there is a handler conflict: /abacus/add"},
 	"HandleCall":     {func(e Endpoint) { HandleCall(e, "/a", nothing); HandleCall(e, "/a", nothing) }, "there is a handler conflict: /a"},
 	"SubRoute":       {func(e Endpoint) { e.SubRoute("a", nil) }, "plugin cannot be nil!"},
-	"SetUnknownCall": {func(e Endpoint) { e.SetUnknownCall(nil, marker("m"), marker("m")) }, "repeat add plugin: m"},
-	"NewEndpoint":    {func(Endpoint) { NewEndpoint(EndpointConfig{Network: "tcp7"}) }, "Invalid network config"},
+	"SetUnknownCall": {func(e Endpoint) { e.SetUnknownCall(nil) }, "call-handler: the handler of unknown calls is nil"},
+	"SetUnknownPush": {func(e Endpoint) { e.SetUnknownPush(nil) }, "push-handler: the handler of unknown pushes is nil"},
+	"plugin of SetUnknownPush": {func(e Endpoint) {
+		e.SetUnknownPush(func(UnknownPushCtx) *Status { return nil }, marker("m"), marker("m"))
+	}, "repeat add plugin: m"},
+	"NewEndpoint": {func(Endpoint) { NewEndpoint(EndpointConfig{Network: "tcp7"}) }, "Invalid network config"},
 	"plugin of NewEndpoint": {func(Endpoint) {
 		NewEndpoint(EndpointConfig{}, marker("m"), marker("m"))
 	}, "repeat add plugin: m"},
@@ -623,7 +630,7 @@ func TestUnknownHandlersTakeWhatNoOtherHas(t *testing.T) {
 			if stat := sess.Push("/no/push", "x"); stat != nil {
 				t.Fatal(stat)
 			}
-			if got := <-pushed; got != `/no/push"x"` {
+			if got := eventually(t, "the push", pushed); got != `/no/push"x"` {
 				t.Errorf("push %q", got)
 			}
 			var sum int
