@@ -28,7 +28,7 @@ func FuzzParseFrame(f *testing.F) {
 	} {
 		f.Add(kit.Pack(f, m))
 	}
-	f.Add(frame(`{"seq":1,"mtype":1,"serviceMethod":"\ud83d\ude00\ud83d\u0041\udc00\u","status":"","meta":"","bodyCodec":0,"body":"\/\b\u2028"}`))
+	f.Add(frame(`{"seq":1,"mtype":1,"serviceMethod":"\ud83d\ude00\ud83d\u0041\udc00\u0000","status":"","meta":"","bodyCodec":0,"body":"\/\b\u2028"}`))
 	f.Add(frame(`{"body":{"a":[]},"status":{"code":1},"meta":{"k":1},"seq":1,"mtype":1}`))
 	f.Add(older(1, "\x7f", `{"code":1,"msg":"\x01","cause":""}`, "{}", 'p', "\xff\\\""))
 	f.Add([]byte{0, 0, 0, 2, 255, '5'})

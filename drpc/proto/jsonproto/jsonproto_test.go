@@ -240,6 +240,22 @@ func TestWhatIsReadBesideOurOwnForm(t *testing.T) {
 	}
 }
 
+func TestEveryEscapeIsDecodedAsJSONWantsIt(t *testing.T) {
+	t.Parallel()
+	const escapes = `\"\\\/\b\f\n\r\t\u0000\u001F\u00e9\u4E16\ud83d\ude00-\ud83d-\ude00\ud83d\ud83d\ude00\ud83d\u0041\ud83d`
+	const want = "\"\\/\b\f\n\r\t\x00\x1fé世😀-\ufffd-\ufffd\ufffd😀\ufffdA\ufffd"
+	for _, payload := range []string{
+		`{"seq":1,"mtype":1,"serviceMethod":"%[1]s","status":"","meta":"","bodyCodec":115,"body":"%[1]s"}`,
+		`{"body":"%[1]s","seq":1,"mtype":1,"serviceMethod":"%[1]s","status":"","meta":"","bodyCodec":115}`,
+	} {
+		for how, got := range kit.Parse(t, frame(fmt.Sprintf(payload, escapes)), func() any { return new(string) }) {
+			if got.Err != nil || got.ServiceMethod() != want || *got.Body().(*string) != want {
+				t.Errorf("%s: %v, method %q, body %q", how, got.Err, got.ServiceMethod(), *got.Body().(*string))
+			}
+		}
+	}
+}
+
 func TestMissingKeysAreZero(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{

@@ -32,7 +32,7 @@ type Format struct {
 	Name string
 	// Append appends the payload of m to dst. What it returns with an error is of no account.
 	Append func(dst []byte, m *message.Msg) ([]byte, error)
-	// Parse parses an unfiltered payload into m. It may change the payload, whose capacity ends with it.
+	// Parse parses an unfiltered payload into m. It may change the payload.
 	Parse func(payload []byte, m *message.Msg) error
 }
 
@@ -134,7 +134,7 @@ func (p *lenProto) parseFrame(frame []byte, m *message.Msg) error {
 	if err != nil {
 		return err
 	}
-	return p.Parse(payload[:len(payload):len(payload)], m)
+	return p.Parse(payload, m)
 }
 
 // wrap says which protocol an error came from.

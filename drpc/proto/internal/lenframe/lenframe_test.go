@@ -124,6 +124,9 @@ func TestLengthsOfNothingAreRefusedUnread(t *testing.T) {
 	if err := format.New(w).Unpack(message.NewMessage()); !errors.Is(err, proto.ErrMalformed) || w.Len() != 4 {
 		t.Errorf("%v, %d bytes left", err, w.Len())
 	}
+	if _, err := kit.Framer(t).FrameLen(make([]byte, 4), 0); !errors.Is(err, proto.ErrMalformed) {
+		t.Errorf("length 0: %v", err)
+	}
 	for n, want := range []int{0, 0, 0, 0, 0x01020308, 0x01020308} {
 		if got, err := kit.Framer(t).FrameLen([]byte{1, 2, 3, 4, 5}[:n], 0); got != want || err != nil {
 			t.Errorf("%d bytes: %d, %v", n, got, err)
