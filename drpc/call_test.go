@@ -579,6 +579,95 @@ func TestCallThatFailedToLeave(t *testing.T) {
 	}
 }
 
+func TestAsyncCallHandsItselfOver(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	HandleCall(srv, "/echo", func(_ CallCtx, s *string) (string, *Status) { return *s, nil })
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	t.Run("on the channel, then by Done", func(t *testing.T) {
+		results := make(chan CallCmd, 1)
+		var got string
+		cmd := sess.AsyncCall("/echo", "x", &got, results)
+		if c := eventually(t, "the call on the channel", results); c != cmd || c.Status() != nil || got != "x" {
+			t.Errorf("%v, %v, %q", c, c.Status(), got)
+		}
+		eventually(t, "Done", cmd.Done())
+		if result, stat := cmd.Reply(); stat != nil || result != any(&got) || cmd.CostTime() <= 0 {
+			t.Errorf("%v, %v", result, stat)
+		}
+	})
+	t.Run("without a channel of the caller's", func(t *testing.T) {
+		cmd := sess.AsyncCall("/echo", "x", nil, nil)
+		if eventually(t, "Done", cmd.Done()); !cmd.StatusOK() {
+			t.Error(cmd.Status())
+		}
+	})
+	t.Run("on failing at once", func(t *testing.T) {
+		results := make(chan CallCmd, 1)
+		cmd := sess.AsyncCall("/echo", make(chan int), nil, results)
+		c := eventually(t, "the call on the channel", results)
+		wantStatus(t, c.Status(), CodeWriteFailed, "")
+		eventually(t, "Done", cmd.Done())
+	})
+	t.Run("not on an unbuffered channel", func(t *testing.T) {
+		defer func() {
+			if r := recover(); r != "*session.AsyncCall(): callCmdChan channel is unbuffered" {
+				t.Errorf("panic: %v", r)
+			}
+		}()
+		sess.AsyncCall("/echo", "x", nil, make(chan CallCmd))
+	})
+	t.Run("and may be looked at meanwhile", func(t *testing.T) {
+		cmd := sess.AsyncCall("/echo", "x", nil, nil)
+		for done := false; !done; {
+			if stat := cmd.Status(); stat != nil || !cmd.StatusOK() {
+				t.Error(stat)
+			}
+			select {
+			case <-cmd.Done():
+				done = true
+			default:
+			}
+		}
+		_ = cmd.CostTime()
+	})
+}
+
+func TestFullChannelHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	HandleCall(srv, "/echo", func(_ CallCtx, n *int) (int, *Status) { return *n, nil })
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	results := make(chan CallCmd, 1)
+	const n = 20
+	for i := range n {
+		sess.AsyncCall("/echo", i, new(int), results)
+	}
+	for i := range 100 {
+		var got int
+		if stat := sess.Call("/echo", i, &got).Status(); stat != nil || got != i {
+			t.Fatalf("%v, %d", stat, got)
+		}
+	}
+	within(t, "Close", func() {
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	seen := map[int]bool{}
+	for range n {
+		cmd := eventually(t, "a call on the channel", results)
+		result, stat := cmd.Reply()
+		if stat != nil {
+			t.Error(stat)
+		}
+		seen[*result.(*int)] = true
+	}
+	if len(seen) != n {
+		t.Errorf("%d calls came on the channel, want %d", len(seen), n)
+	}
+}
+
 func TestCallKnowsItsSession(t *testing.T) {
 	t.Parallel()
 	srv, cli := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{})
