@@ -69,7 +69,7 @@ func (r *SubRouter) addFunc(shape *handlerShape, fn any, plugin []Plugin) (strin
 	if err != nil {
 		return "", err
 	}
-	return r.add(name, h, plugin)
+	return r.add(mapServiceMethod(r.prefix, name), h, plugin)
 }
 
 // funcName returns the name of a function as it stands in its package, without type parameters.

@@ -10,8 +10,8 @@ type Registrar interface {
 	SubRoute(prefix string, plugin ...Plugin) *SubRouter
 }
 
-// HandleCall registers fn for calls of path, without any reflection when a call comes. The path is mapped as the prefix
-// of a group is: with the default mapper "/math/add" below the group "/v1" becomes "/v1/math/add".
+// HandleCall registers fn for calls of path, without any reflection when a call comes. The path is taken as it stands,
+// behind the prefix of the group: "/math/add_all" below the group "/v1" is "/v1/math/add_all".
 //
 // Like RouteCall it ends the process with a message when the service method is taken; AddCall returns an error.
 func HandleCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (Reply, *Status), plugin ...Plugin) {
@@ -36,7 +36,8 @@ func AddCall[Arg, Reply any](r Registrar, path string, fn func(CallCtx, *Arg) (R
 			return fn(c, arg)
 		},
 	}
-	return r.SubRoute("").add(path, h, plugin)
+	group := r.SubRoute("")
+	return group.add(joinServiceMethod(group.prefix, path), h, plugin)
 }
 
 // HandlePush registers fn for pushes of path; see HandleCall.
@@ -61,7 +62,8 @@ func AddPush[Arg any](r Registrar, path string, fn func(PushCtx, *Arg) *Status, 
 			return nil, fn(c, arg)
 		},
 	}
-	return r.SubRoute("").add(path, h, plugin)
+	group := r.SubRoute("")
+	return group.add(joinServiceMethod(group.prefix, path), h, plugin)
 }
 
 // wrongArg is the status of a request whose target a hook replaced by something that the handler cannot take.

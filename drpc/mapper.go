@@ -43,6 +43,15 @@ func RPCServiceMethodMapper(prefix, name string) string {
 	return strings.Trim(prefix+"."+splitWords(name, '.'), ".")
 }
 
+// joinServiceMethod puts a service method that needs no mapping behind the prefix of a group, in the style of the
+// prefix: a path where the prefix is one, else a dotted name.
+func joinServiceMethod(prefix, serviceMethod string) string {
+	if strings.HasPrefix(prefix, "/") {
+		return path.Join(prefix, serviceMethod)
+	}
+	return strings.Trim(prefix+"."+serviceMethod, ".")
+}
+
 // splitWords turns a single underscore into sep and a longer run of them into one underscore. A run at the end is one
 // underscore too.
 func splitWords(name string, sep byte) string {

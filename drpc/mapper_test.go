@@ -88,3 +88,23 @@ func FuzzMappers(f *testing.F) {
 		}
 	})
 }
+
+func TestTypedHandlersKeepTheirPath(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ prefix, path, want string }{
+		{"/", "/user_info", "/user_info"},
+		{"/", "math/Add", "/math/Add"},
+		{"/v1", "/user__info", "/v1/user__info"},
+		{"", "User.get_info", "User.get_info"},
+		{"V1", "User.get_info", "V1.User.get_info"},
+	} {
+		if got := joinServiceMethod(c.prefix, c.path); got != c.want {
+			t.Errorf("%q behind %q: %q, want %q", c.path, c.prefix, got, c.want)
+		}
+	}
+	e := newPeer(t, EndpointConfig{})
+	got, err := AddPush(e.SubRoute("SubGroup"), "/user_info", func(PushCtx, *string) *Status { return nil })
+	if err != nil || got != "/sub_group/user_info" {
+		t.Errorf("registered %q, %v", got, err)
+	}
+}

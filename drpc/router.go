@@ -148,9 +148,9 @@ func (r *SubRouter) setUnknown(slot *atomic.Pointer[Handler], plugin []Plugin, h
 	return nil
 }
 
-// add registers h under path within the group.
-func (r *SubRouter) add(path string, h *Handler, plugin []Plugin) (string, error) {
-	h.name = mapServiceMethod(r.prefix, path)
+// add registers h as serviceMethod.
+func (r *SubRouter) add(serviceMethod string, h *Handler, plugin []Plugin) (string, error) {
+	h.name = serviceMethod
 	_, err := r.addAll([]*Handler{h}, plugin)
 	return h.name, err
 }

@@ -1,7 +1,6 @@
 package httpproto
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,21 +57,14 @@ func (p *httpProto) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
 }
 
 func appendRequest(dst []byte, m *message.Msg) ([]byte, error) {
-	start := len(dst)
-	dst = append(dst, requestStart...)
-	dst, host := appendTarget(dst, m.ServiceMethod())
-	if n := len(dst) - start; n > maxLine {
+	head := bufpool.Get(0)
+	defer bufpool.Put(head)
+	var host string
+	head.B, host = appendTarget(append(head.B, requestStart...), m.ServiceMethod())
+	if n := len(head.B); n > maxLine {
 		return dst, tooLong("bytes of service method", n, maxLine)
 	}
-	dst = append(dst, " HTTP/1.1\r\n"...)
-
-	body := bufpool.Get(0)
-	defer bufpool.Put(body)
-	encoded, err := m.AppendBody(body.B)
-	if err != nil {
-		return dst, err
-	}
-	body.B = encoded
+	head.B = append(head.B, " HTTP/1.1\r\n"...)
 	var list [16]header
 	headers := append(list[:0],
 		header{name: headerAcceptEncoding, value: tfilter.GzipName},
@@ -87,7 +79,11 @@ func appendRequest(dst []byte, m *message.Msg) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return appendMessage(dst, m, headers, GetContentType(m.BodyCodec(), textType+charset), encoded, zip, numbered)
+	at := len(dst)
+	if dst, err = m.AppendBody(dst); err != nil {
+		return dst, err
+	}
+	return insertHead(dst, at, head, m, headers, GetContentType(m.BodyCodec(), textType+charset), zip, numbered)
 }
 
 // identity says which headers tell a peer what a frame belongs to.
@@ -100,38 +96,37 @@ const (
 
 // appendReply appends a reply. t is nil for a peer that takes replies in any order.
 func appendReply(dst []byte, m *message.Msg, t *turn) ([]byte, error) {
-	body := bufpool.Get(0)
-	defer bufpool.Put(body)
-	code, contentType := 200, ""
-	var err error
-	if stat := m.Status(); stat.OK() {
-		if body.B, err = m.AppendBody(body.B); err != nil {
-			return dst, err
-		}
-		contentType = GetContentType(m.BodyCodec(), textType)
-	} else {
-		code, body.B = appendStatus(body.B, stat, t)
-		contentType = jsonType
-		if err = proto.CheckHeaderPart("status", len(body.B)); err != nil {
-			return dst, err
-		}
-	}
 	zip, err := wantsGzip(m)
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(code), 10)
-	dst = append(append(append(dst, ' '), reasons[code]...), "\r\n"...)
+	at := len(dst)
+	code, contentType := 200, ""
+	if stat := m.Status(); stat.OK() {
+		contentType = GetContentType(m.BodyCodec(), textType)
+		if dst, err = m.AppendBody(dst); err != nil {
+			return dst, err
+		}
+	} else {
+		contentType = jsonType
+		code, dst = appendStatus(dst, stat, t)
+		if err = proto.CheckHeaderPart("status", len(dst)-at); err != nil {
+			return dst, err
+		}
+	}
+	head := bufpool.Get(0)
+	defer bufpool.Put(head)
+	head.B = strconv.AppendInt(append(head.B, "HTTP/1.1 "...), int64(code), 10)
+	head.B = append(append(append(head.B, ' '), reasons[code]...), "\r\n"...)
 	var list [16]header
 	if t == nil {
-		return appendMessage(dst, m, list[:0], contentType, body.B, zip, numbered)
+		return insertHead(dst, at, head, m, list[:0], contentType, zip, numbered)
 	}
-	return appendInTurn(dst, m, list[:0], contentType, body.B, zip, t)
+	return insertHeadInTurn(dst, at, head, m, list[:0], contentType, zip, t)
 }
 
-// appendInTurn appends the rest of a reply that is t.
-func appendInTurn(dst []byte, m *message.Msg, headers []header, contentType string, body []byte, zip bool, t *turn) ([]byte, error) {
+// insertHeadInTurn is insertHead for the reply that is t.
+func insertHeadInTurn(dst []byte, at int, head *bufpool.Buf, m *message.Msg, headers []header, contentType string, zip bool, t *turn) ([]byte, error) {
 	switch {
 	case t.last:
 		headers = append(headers, header{name: headerConnection, value: "close"})
@@ -142,23 +137,17 @@ func appendInTurn(dst []byte, m *message.Msg, headers []header, contentType stri
 	if !t.peer {
 		who = anonymous
 		_, err := tfilter.Get(tfilter.GzipId)
-		zip = t.gzip && err == nil && (zip || len(body) >= minGzip)
+		zip = t.gzip && err == nil && (zip || len(dst)-at >= minGzip)
 	}
 	// The session knows the request by another number than its sender.
 	seq := m.Seq()
 	m.SetSeq(t.number)
 	defer m.SetSeq(seq)
-	before := len(dst)
-	dst, err := appendMessage(dst, m, headers, contentType, body, zip, who)
+	dst, err := insertHead(dst, at, head, m, headers, contentType, zip, who)
 	if err == nil && t.head {
-		dst = dst[:before+headLen(dst[before:])]
+		dst = dst[:at+len(head.B)]
 	}
 	return dst, err
-}
-
-// headLen is the length of what stands before the body of a frame that this package made.
-func headLen(frame []byte) int {
-	return bytes.Index(frame, []byte("\r\n\r\n")) + 4
 }
 
 // appendStatus appends a failure as a reply has it, and returns the HTTP status that says so.
@@ -196,16 +185,18 @@ func wantsGzip(m *message.Msg) (bool, error) {
 	return pipe.Len() > 0, err
 }
 
-// appendMessage appends headers and body.
-func appendMessage(dst []byte, m *message.Msg, headers []header, contentType string, body []byte, zip bool, who identity) ([]byte, error) {
+// insertHead puts head, completed by the headers, before the body that stands in dst[at:].
+func insertHead(dst []byte, at int, head *bufpool.Buf, m *message.Msg, headers []header, contentType string, zip bool, who identity) ([]byte, error) {
 	if zip {
 		f, err := tfilter.Get(tfilter.GzipId)
 		if err != nil {
 			return dst, err
 		}
-		if body, err = f.OnPack(body); err != nil {
+		packed, err := f.OnPack(dst[at:])
+		if err != nil {
 			return dst, err
 		}
+		dst = append(dst[:at], packed...)
 		headers = append(headers, header{name: headerContentEncoding, value: tfilter.GzipName})
 		if who == numbered {
 			headers = append(headers, header{name: headerFilter, value: f.Name()})
@@ -215,18 +206,23 @@ func appendMessage(dst []byte, m *message.Msg, headers []header, contentType str
 	if err != nil {
 		return dst, err
 	}
+	n := len(dst) - at
 	headers = append(headers,
-		header{name: headerContentLength, number: int64(len(body)), numeric: true},
+		header{name: headerContentLength, number: int64(n), numeric: true},
 		header{name: headerContentType, value: contentType})
 	if who == numbered {
 		headers = append(headers,
 			header{name: headerMType, number: int64(m.MType()), numeric: true},
 			header{name: headerSeq, number: int64(m.Seq()), numeric: true})
 	}
-	if dst, err = appendHeaders(dst, headers); err != nil {
+	if head.B, err = appendHeaders(head.B, headers); err != nil {
 		return dst, err
 	}
-	return append(append(dst, "\r\n"...), body...), nil
+	head.B = append(head.B, "\r\n"...)
+	dst = append(dst, head.B...)
+	copy(dst[at+len(head.B):], dst[at:at+n])
+	copy(dst[at:], head.B)
+	return dst, nil
 }
 
 // appendHeaders appends the headers sorted by name, within the limits that receivers have.

@@ -14,7 +14,7 @@ func (k Kit) Benchmark(b *testing.B) {
 		"small":     `[1,2]`,
 		"1k":        `[` + strings.Repeat(`{"id":12345,"title":"some text"},`, 30) + `0]`,
 		"1k lines":  `["` + strings.Repeat(`a line of text\n`, 64) + `"]`,
-		"64k plain": strings.Repeat("0123456789abcdef", 4096),
+		"64k plain": `"` + strings.Repeat("0123456789abcdef", 4096) + `"`,
 	} {
 		m := message.From(Call(1, message.WithBody([]byte(body))))
 		frame, err := f.AppendFrame(nil, m)
