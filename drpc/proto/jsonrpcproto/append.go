@@ -161,7 +161,7 @@ func tidy(dst []byte, at int) ([]byte, error) {
 	switch {
 	case len(raw) == 0:
 		return append(dst, "null"...), nil
-	case !json.Valid(raw):
+	case !valid(raw):
 		return dst, fmt.Errorf("%w: a body of bytes that are not JSON", ErrUnsupported)
 	case bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0:
 		return dst, nil

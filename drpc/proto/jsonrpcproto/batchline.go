@@ -2,7 +2,6 @@ package jsonrpcproto
 
 import (
 	"bytes"
-	"encoding/json"
 )
 
 // batchLine is a line that holds an array. Its elements are frames of their own, so that each becomes a message like
@@ -33,7 +32,7 @@ func (p *jsonrpc) FrameLen(head []byte, seen int) (int, error) {
 // begin prepares the elements of a line. False means that it is no batch that can be served; it is refused as a whole.
 func (l *batchLine) begin(line []byte) bool {
 	*l = batchLine{}
-	if !json.Valid(line) {
+	if !valid(line) {
 		return false
 	}
 	rest, n := skipBlanks(skipBlanks(line)[1:]), 0

@@ -7,7 +7,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/codec"
 )
 
-// The functions here walk JSON that encoding/json has found valid, without making anything of it.
+// The functions here walk JSON that was found valid, without making anything of it.
 
 // skipBlanks returns b without the white space before it.
 func skipBlanks(b []byte) []byte {

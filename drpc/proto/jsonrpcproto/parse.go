@@ -2,7 +2,6 @@ package jsonrpcproto
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -50,7 +49,7 @@ func (p *jsonrpc) parse(text []byte, b *batch, m *message.Msg) error {
 	switch {
 	case len(text) == 0:
 		return proto.ErrNoMessage
-	case b == nil && !json.Valid(text):
+	case b == nil && !valid(text):
 		return p.refuse(b, refusal{code: codeParse, err: malformed("a line is no JSON")})
 	case b == nil && text[0] == '[':
 		return p.refuse(b, refusal{code: codeInvalidRequest, err: malformed("a batch of none or of more than %d", maxBatch)})
