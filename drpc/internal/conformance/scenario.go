@@ -71,11 +71,14 @@ func echo(text string) func(drpc.Session, *bodyKind, string) error {
 	}
 }
 
+// errChanged is what came out being something else than what went in.
+var errChanged = errors.New("changed on the way")
+
 func same(what, got, want string) error {
 	if got == want {
 		return nil
 	}
-	return fmt.Errorf("%s is %.100q of %d bytes, want %.100q of %d", what, got, len(got), want, len(want))
+	return fmt.Errorf("%w: %s is %.100q of %d bytes, want %.100q of %d", errChanged, what, got, len(got), want, len(want))
 }
 
 func emptyBody(sess drpc.Session, k *bodyKind, filters string) error {
