@@ -8,7 +8,9 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/proto/httpproto"
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
+	"github.com/osgochina/dmicro/drpc/proto/jsonrpcproto"
 	"github.com/osgochina/dmicro/drpc/proto/pbproto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/status"
@@ -23,6 +25,8 @@ var wirePages = []struct {
 	{page: "raw", make: rawproto.NewRawProtoFunc()},
 	{page: "json", make: jsonproto.NewJSONProtoFunc(), meta: map[string]any{"k": "v"}},
 	{page: "protobuf", make: pbproto.NewPbProtoFunc(), meta: map[string]any{"k": "v"}},
+	{page: "http", make: httpproto.NewHTTProtoFunc(), meta: map[string]any{"peer_id": "110"}},
+	{page: "jsonrpc", make: jsonrpcproto.NewJSONRPCProtoFunc(), meta: map[string]any{"k": "v"}},
 }
 
 func TestWirePagesShowRealFrames(t *testing.T) {
