@@ -393,6 +393,49 @@ func TestRepliesStayOnTheConnectionOfTheirCall(t *testing.T) {
 	eventually(t, "the reply over the next connection", done)
 }
 
+func TestCloseWaitsForHandlersOfAConnectionThatWasNotBroughtBack(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"session", "endpoint"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			began, release := make(chan bool), make(chan bool)
+			addr := rawListen(t, func(p *rawPeer) {
+				p.send(message.TypeCall, 1, "/wait", 'j', `""`)
+				<-began
+			})
+			log := new(dialLog)
+			log.refuse.Store(1 << 20)
+			cli := newPeer(t, redialling(1), log)
+			var finished atomic.Bool
+			HandleCall(cli, "/wait", func(CallCtx, *string) (string, *Status) {
+				close(began)
+				<-release
+				finished.Store(true)
+				return "", nil
+			})
+			sess := dial(t, cli, addr)
+			eventually(t, "the session to give up", sess.CloseNotify())
+			closed := make(chan bool)
+			go func() {
+				c := cli.Close
+				if who == "session" {
+					c = sess.Close
+				}
+				if err := c(); err != nil {
+					t.Error(err)
+				}
+				if !finished.Load() {
+					t.Error("Close has not waited for the handler")
+				}
+				close(closed)
+			}()
+			waitFor(t, "Close to begin", func() bool { return sess.(*session).IsActiveClosed() })
+			close(release)
+			eventually(t, "Close", closed)
+		})
+	}
+}
+
 // replyWatch is called when a reply is about to be written.
 type replyWatch struct{ fn func() }
 
