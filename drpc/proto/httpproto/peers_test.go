@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +21,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/httpproto"
 	"github.com/osgochina/dmicro/logger"
@@ -29,47 +29,10 @@ import (
 
 func init() { logger.SetLevel(logger.LevelError) }
 
-const soon = 20 * time.Second
-
-// endpoint makes an endpoint that closes with the test.
-func endpoint(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) drpc.Endpoint {
-	t.Helper()
-	cfg.LocalIP = "127.0.0.1"
-	e, err := drpc.New(cfg, plugins...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
-}
-
-// serve makes e listen for HTTP and returns where.
-func serve(t testing.TB, e drpc.Endpoint) (addr string) {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() { done <- e.ListenAndServe(httpproto.NewHTTProtoFunc()) }()
-	t.Cleanup(func() {
-		_ = e.Close()
-		if err := <-done; !errors.Is(err, drpc.ErrListenClosed) {
-			t.Errorf("ListenAndServe: %v", err)
-		}
-	})
-	for deadline := time.Now().Add(soon); len(e.Addrs()) == 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("does not listen")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return e.Addrs()[0].String()
-}
-
+// dial connects e to addr.
 func dial(t testing.TB, e drpc.Endpoint, addr string) drpc.Session {
 	t.Helper()
-	sess, stat := e.Dial(addr, httpproto.NewHTTProtoFunc())
-	if stat != nil {
-		t.Fatal(stat)
-	}
-	return sess
+	return peertest.Dial(t, e, addr, httpproto.NewHTTProtoFunc())
 }
 
 type greeting struct {
@@ -80,7 +43,7 @@ type greeting struct {
 // server is an endpoint with handlers for every test; its address is returned.
 func server(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (string, drpc.Endpoint) {
 	t.Helper()
-	srv := endpoint(t, cfg, plugins...)
+	srv := peertest.Endpoint(t, cfg, plugins...)
 	drpc.HandleCall(srv, "/echo", func(_ drpc.CallCtx, arg *string) (string, *drpc.Status) { return *arg, nil })
 	drpc.HandleCall(srv, "/greet", func(_ drpc.CallCtx, arg *greeting) (*greeting, *drpc.Status) {
 		return &greeting{"hello " + arg.Name, arg.Nr + 1}, nil
@@ -102,13 +65,13 @@ func server(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (stri
 		}
 		return *arg, nil
 	})
-	return serve(t, srv), srv
+	return peertest.Serve(t, srv, httpproto.NewHTTProtoFunc()), srv
 }
 
 func TestPeersTalkToEachOther(t *testing.T) {
 	t.Parallel()
 	addr, _ := server(t, drpc.EndpointConfig{})
-	cli := endpoint(t, drpc.EndpointConfig{})
+	cli := peertest.Endpoint(t, drpc.EndpointConfig{})
 	sess := dial(t, cli, addr)
 
 	for name, with := range map[string][]message.MsgSetting{
@@ -193,52 +156,16 @@ func TestPeersTalkToEachOther(t *testing.T) {
 	})
 }
 
-// checker and bearer authenticate without the plugin that does so, which stands above this package.
-type checker struct{}
-
-func (checker) Name() string { return "checker" }
-func (checker) AfterAccept(sess drpc.EarlySession) *drpc.Status {
-	var info string
-	req := sess.EarlyReceive(func(message.Header) any { return &info })
-	if req.MType() != message.TypeAuthCall || info != "token" {
-		return drpc.NewStatus(drpc.CodeUnauthorized, "who are you", fmt.Sprintf("%v", req))
-	}
-	return sess.EarlySend(message.TypeAuthReply, "", "welcome", nil)
-}
-
-type bearer struct{}
-
-func (bearer) Name() string { return "bearer" }
-func (bearer) AfterDial(sess drpc.EarlySession, _ bool) *drpc.Status {
-	if stat := sess.EarlySend(message.TypeAuthCall, "", "token", nil); stat != nil {
-		return stat
-	}
-	var ret string
-	reply := sess.EarlyReceive(func(message.Header) any { return &ret })
-	if reply.MType() != message.TypeAuthReply || ret != "welcome" {
-		return drpc.NewStatus(drpc.CodeUnauthorized, "no", fmt.Sprintf("%v", reply))
-	}
-	return nil
-}
-
 func TestAuthenticationWorks(t *testing.T) {
 	t.Parallel()
-	addr, _ := server(t, drpc.EndpointConfig{}, checker{})
-	sess := dial(t, endpoint(t, drpc.EndpointConfig{}, bearer{}), addr)
-	var got string
-	if stat := sess.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
-		t.Errorf("%q (%v)", got, stat)
-	}
-	if _, stat := endpoint(t, drpc.EndpointConfig{}, bearer{}).Dial(addr); stat.OK() {
-		t.Error("the raw protocol was understood")
-	}
+	peertest.Authenticates(t, httpproto.NewHTTProtoFunc())
 }
 
 func TestMakingTheProtocolLeavesTheMapperAlone(t *testing.T) { // not parallel: the mapper is that of the process
 	t.Cleanup(func() { drpc.SetServiceMethodMapper(nil) })
 	drpc.SetServiceMethodMapper(drpc.RPCServiceMethodMapper)
 	httpproto.NewHTTProtoFunc()(nil)
-	names := endpoint(t, drpc.EndpointConfig{}).RouteCall(new(Math))
+	names := peertest.Endpoint(t, drpc.EndpointConfig{}).RouteCall(new(Math))
 	if fmt.Sprint(names) != "[Math.Add]" {
 		t.Errorf("%v", names)
 	}
@@ -252,9 +179,9 @@ func (*Math) Add(arg *[]int) (int, *drpc.Status) { return (*arg)[0] + (*arg)[1],
 
 // client is an HTTP client of the standard library.
 func client(t testing.TB) *http.Client {
-	transport := &http.Transport{ExpectContinueTimeout: soon, DisableCompression: true}
+	transport := &http.Transport{ExpectContinueTimeout: peertest.Soon, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: soon}
+	return &http.Client{Transport: transport, Timeout: peertest.Soon}
 }
 
 // exchange sends a request and returns what came.
@@ -459,7 +386,7 @@ func pipe(t testing.TB, addr, text string) []byte {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(soon))
+	_ = conn.SetDeadline(time.Now().Add(peertest.Soon))
 	if _, err = io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
@@ -675,7 +602,7 @@ func TestAnyServerIsCalled(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	addr := srv.Listener.Addr().String()
-	sess := dial(t, endpoint(t, drpc.EndpointConfig{}), addr)
+	sess := dial(t, peertest.Endpoint(t, drpc.EndpointConfig{}), addr)
 	host := message.WithSetMeta("Host", addr)
 
 	var wg sync.WaitGroup

@@ -3,7 +3,6 @@ package jsonrpcproto_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/jsonrpcproto"
 	"github.com/osgochina/dmicro/logger"
@@ -23,18 +23,10 @@ import (
 
 func init() { logger.SetLevel(logger.LevelError) }
 
-const soon = 20 * time.Second
-
-// endpoint makes an endpoint that closes with the test.
-func endpoint(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) drpc.Endpoint {
+// dial connects e to addr.
+func dial(t testing.TB, e drpc.Endpoint, addr string) drpc.Session {
 	t.Helper()
-	cfg.LocalIP = "127.0.0.1"
-	e, err := drpc.New(cfg, plugins...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	return e
+	return peertest.Dial(t, e, addr, jsonrpcproto.NewJSONRPCProtoFunc())
 }
 
 type greeting struct {
@@ -45,7 +37,7 @@ type greeting struct {
 // server is an endpoint with handlers for every test. What is pushed to it comes out of pushed.
 func server(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (addr string, pushed chan string) {
 	t.Helper()
-	srv := endpoint(t, cfg, plugins...)
+	srv := peertest.Endpoint(t, cfg, plugins...)
 	pushed = make(chan string, 10)
 	drpc.HandleCall(srv, "/echo", func(_ drpc.CallCtx, arg *any) (any, *drpc.Status) { return *arg, nil })
 	drpc.HandleCall(srv, "/raw", func(_ drpc.CallCtx, arg *[]byte) ([]byte, *drpc.Status) { return *arg, nil })
@@ -65,36 +57,13 @@ func server(t testing.TB, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (addr
 	})
 	drpc.HandlePush(srv, "/tell", func(_ drpc.PushCtx, arg *string) *drpc.Status { pushed <- *arg; return nil })
 
-	done := make(chan error, 1)
-	go func() { done <- srv.ListenAndServe(jsonrpcproto.NewJSONRPCProtoFunc()) }()
-	t.Cleanup(func() {
-		_ = srv.Close()
-		if err := <-done; !errors.Is(err, drpc.ErrListenClosed) {
-			t.Errorf("ListenAndServe: %v", err)
-		}
-	})
-	for deadline := time.Now().Add(soon); len(srv.Addrs()) == 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("does not listen")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return srv.Addrs()[0].String(), pushed
-}
-
-func dial(t testing.TB, e drpc.Endpoint, addr string) drpc.Session {
-	t.Helper()
-	sess, stat := e.Dial(addr, jsonrpcproto.NewJSONRPCProtoFunc())
-	if stat != nil {
-		t.Fatal(stat)
-	}
-	return sess
+	return peertest.Serve(t, srv, jsonrpcproto.NewJSONRPCProtoFunc()), pushed
 }
 
 func TestPeersTalkToEachOther(t *testing.T) {
 	t.Parallel()
 	addr, pushed := server(t, drpc.EndpointConfig{})
-	sess := dial(t, endpoint(t, drpc.EndpointConfig{}), addr)
+	sess := dial(t, peertest.Endpoint(t, drpc.EndpointConfig{}), addr)
 
 	t.Run("values", func(t *testing.T) {
 		t.Parallel()
@@ -155,7 +124,7 @@ func TestPeersTalkToEachOther(t *testing.T) {
 			if got != "news" {
 				t.Errorf("%q", got)
 			}
-		case <-time.After(soon):
+		case <-time.After(peertest.Soon):
 			t.Error("nothing came")
 		}
 	})
@@ -176,42 +145,9 @@ func TestPeersTalkToEachOther(t *testing.T) {
 	})
 }
 
-// checker and bearer authenticate without the plugin that does so, which stands above this package.
-type checker struct{}
-
-func (checker) Name() string { return "checker" }
-func (checker) AfterAccept(sess drpc.EarlySession) *drpc.Status {
-	var info string
-	req := sess.EarlyReceive(func(message.Header) any { return &info })
-	if req.MType() != message.TypeAuthCall || info != "token" {
-		return drpc.NewStatus(drpc.CodeUnauthorized, "who are you", fmt.Sprintf("%v", req))
-	}
-	return sess.EarlySend(message.TypeAuthReply, "", "welcome", nil)
-}
-
-type bearer struct{}
-
-func (bearer) Name() string { return "bearer" }
-func (bearer) AfterDial(sess drpc.EarlySession, _ bool) *drpc.Status {
-	if stat := sess.EarlySend(message.TypeAuthCall, "", "token", nil); stat != nil {
-		return stat
-	}
-	var ret string
-	reply := sess.EarlyReceive(func(message.Header) any { return &ret })
-	if reply.MType() != message.TypeAuthReply || ret != "welcome" {
-		return drpc.NewStatus(drpc.CodeUnauthorized, "no", fmt.Sprintf("%v", reply))
-	}
-	return nil
-}
-
 func TestAuthenticationWorks(t *testing.T) {
 	t.Parallel()
-	addr, _ := server(t, drpc.EndpointConfig{}, checker{})
-	sess := dial(t, endpoint(t, drpc.EndpointConfig{}, bearer{}), addr)
-	var got string
-	if stat := sess.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
-		t.Errorf("%q (%v)", got, stat)
-	}
+	peertest.Authenticates(t, jsonrpcproto.NewJSONRPCProtoFunc())
 }
 
 // line is a connection that speaks text.
@@ -228,7 +164,7 @@ func connect(t testing.TB, addr string) *line {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(soon))
+	_ = conn.SetDeadline(time.Now().Add(peertest.Soon))
 	return &line{t, conn, bufio.NewReader(conn)}
 }
 
@@ -430,7 +366,7 @@ func TestAnyServerIsCalled(t *testing.T) {
 		"broken": `no json at all %s`,
 	}
 	addr := foreign(t, func(id json.Number, method string) string { return fmt.Sprintf(answers[method], id) })
-	sess := dial(t, endpoint(t, drpc.EndpointConfig{}), addr)
+	sess := dial(t, peertest.Endpoint(t, drpc.EndpointConfig{}), addr)
 	for _, method := range []string{"number", "string", "nulls", "batch"} {
 		var got string
 		if stat := sess.Call(method, nil, &got).Status(); stat != nil || got != "ok" {
