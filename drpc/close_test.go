@@ -101,14 +101,21 @@ func TestEndpointCloseFromHandler(t *testing.T) {
 // closer closes what it gets in a hook.
 type closer struct {
 	hook string
-	err  error
+	mu   sync.Mutex // both sides use one closer
+	errs []error
+}
+
+func (p *closer) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.errs = append(p.errs, err)
 }
 
 func (*closer) Name() string { return "closer" }
 
 func (p *closer) close(hook string, s any) *Status {
 	if hook == p.hook {
-		p.err = s.(Session).Close()
+		p.failed(s.(Session).Close())
 	}
 	return nil
 }
@@ -135,7 +142,7 @@ func (p *closer) AfterCloseEndpoint(e Endpoint, _ error) error {
 }
 func (p *closer) closeEndpoint(hook string, e Endpoint) error {
 	if hook == p.hook {
-		p.err = e.Close()
+		p.failed(e.Close())
 	}
 	return nil
 }
@@ -171,8 +178,10 @@ func TestCloseFromHook(t *testing.T) {
 					}
 				}
 			})
-			if plugin.err != nil {
-				t.Error(plugin.err)
+			plugin.mu.Lock()
+			defer plugin.mu.Unlock()
+			if err := errors.Join(plugin.errs...); err != nil || len(plugin.errs) == 0 {
+				t.Errorf("closed %d times: %v", len(plugin.errs), err)
 			}
 			waitFor(t, "the hubs to be empty", func() bool { return srv.CountSession()+cli.CountSession() == 0 })
 		})
