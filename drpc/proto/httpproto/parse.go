@@ -40,11 +40,11 @@ func (p *httpProto) ParseFrame(frame []byte, m *message.Msg) error {
 		return err
 	}
 	f := parsed{framing: framing{length: -1}, fields: p.fields[:0]}
-	if p.fault != nil {
-		return p.refuse(&f, p.fault, true)
-	}
 	err := f.parse(frame)
 	p.fields = f.fields
+	if p.fault != nil { // what could be read says whom to answer
+		return p.refuse(&f, p.fault, true)
+	}
 	if err != nil {
 		if f.reply || p.calls.Load() {
 			return err

@@ -483,6 +483,7 @@ func TestRequestsThatTwoProgramsMightReadDifferentlyAreRefused(t *testing.T) {
 		"two hosts":              {line + "Host: a\r\nHost: b\r\n\r\n", 400},
 		"two types":              {line + "Content-Type: a\r\nContent-Type: b\r\n\r\n", 400},
 		"two numbers":            {line + "X-Seq: 1\r\nX-Seq: 2\r\n\r\n", 299},
+		"large, with a number":   {line + "X-Seq: 7\r\nContent-Length: 999999999999\r\n\r\n", 299},
 		"chunk without size":     {line + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400},
 		"chunk of negative size": {line + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400},
 		"chunk longer than said": {line + "Transfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n", 400},
