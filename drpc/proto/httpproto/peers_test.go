@@ -489,6 +489,7 @@ func TestRequestsThatTwoProgramsMightReadDifferentlyAreRefused(t *testing.T) {
 		"chunk longer than said": {line + "Transfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n", 400},
 		"huge chunk":             {line + "Transfer-Encoding: chunked\r\n\r\nffffffffff\r\n", 400},
 		"endless extension":      {line + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 1<<16), 431},
+		"trailer without colon":  {line + "Transfer-Encoding: chunked\r\n\r\n0\r\na\r\n\r\n", 400},
 		"endless trailer":        {line + "Transfer-Encoding: chunked\r\n\r\n0\r\n" + strings.Repeat("a: b\r\n", 1<<14), 431},
 		"endless line":           {"GET /" + strings.Repeat("x", 1<<16), 431},
 		"endless headers":        {line + strings.Repeat("a: b\r\n", 200), 431},

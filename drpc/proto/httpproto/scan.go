@@ -90,9 +90,7 @@ func (s *scan) run(b []byte) (int, error) {
 		case inChunkSize:
 			ok, err = s.chunk(b, line)
 		case inTrailer:
-			if len(line) == 0 {
-				s.phase, s.total = inBody, s.pos
-			}
+			err = s.trailerLine(line)
 		}
 		if err != nil || !ok {
 			return 0, err
@@ -191,6 +189,18 @@ func (s *scan) headEnd() error {
 		return &fault{413, malformed("%s %d", headerContentLength, s.framing.length)}
 	}
 	s.phase, s.total = inBody, s.pos+int(s.framing.length)
+	return nil
+}
+
+// trailerLine takes a line behind the last chunk. Its headers are dropped.
+func (s *scan) trailerLine(line []byte) error {
+	if len(line) == 0 {
+		s.phase, s.total = inBody, s.pos
+		return nil
+	}
+	if _, ok := splitField(line); !ok {
+		return malformed("a trailer is not one")
+	}
 	return nil
 }
 
