@@ -602,3 +602,113 @@ func TestHandlersMayOutliveALostConnection(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCloseUnderLoadAnswersWhatItHasExecuted(t *testing.T) {
+	t.Parallel()
+	srv, cli := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{})
+	var executed, answered atomic.Int64
+	result := make([]byte, 10_000)
+	HandleCall(srv, "/work", func(CallCtx, *string) ([]byte, *Status) {
+		executed.Add(1)
+		return result, nil
+	})
+	addr := serve(t, srv)
+	for range 30 {
+		sess := dial(t, cli, addr)
+		enough := make(chan struct{})
+		var callers sync.WaitGroup
+		var calls atomic.Int64
+		for range 50 {
+			callers.Go(func() {
+				for {
+					var got []byte
+					stat := sess.Call("/work", nil, &got).Status()
+					if stat != nil {
+						if stat.Code() != CodeConnClosed {
+							t.Error(stat)
+						}
+						return
+					}
+					answered.Add(1)
+					if calls.Add(1) == 200 {
+						close(enough)
+					}
+				}
+			})
+		}
+		eventually(t, "load", enough)
+		srv.RangeSession(func(s Session) bool {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			return true
+		})
+		within(t, "the callers to be told", callers.Wait)
+	}
+	if e, a := executed.Load(), answered.Load(); e != a {
+		t.Errorf("%d calls were executed, %d answered", e, a)
+	}
+}
+
+func TestCloseWaitsForNoPeerThatStays(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	p := rawDial(t, serve(t, srv)) // never closes its side
+	waitFor(t, "the session", func() bool { return srv.CountSession() == 1 })
+	within(t, "the close", func() { _ = srv.Close() })
+	if m := p.next(); m != nil {
+		t.Errorf("got %v after the end", m)
+	}
+}
+
+// relay lets a push go on only when the next one has begun, so that there is always one under way.
+type relay struct {
+	begun atomic.Int64
+	end   chan struct{}
+	lost  chan struct{}
+}
+
+func (*relay) Name() string { return "relay" }
+
+func (p *relay) BeforeWritePush(WriteCtx) *Status {
+	mine := p.begun.Add(1)
+	for p.begun.Load() == mine {
+		select {
+		case <-p.end:
+			return nil
+		default:
+			runtime.Gosched()
+		}
+	}
+	return nil
+}
+
+func (p *relay) AfterDisconnect(BaseSession) *Status {
+	close(p.lost)
+	return nil
+}
+
+func TestPushesToALostSessionDoNotKeepItAlive(t *testing.T) {
+	t.Parallel()
+	plugin := &relay{end: make(chan struct{}), lost: make(chan struct{})}
+	gone := make(chan struct{})
+	addr := rawListen(t, func(*rawPeer) { <-gone })
+	sess := dial(t, newPeer(t, EndpointConfig{}, plugin), addr)
+	var pushers sync.WaitGroup
+	for range 2 {
+		pushers.Go(func() {
+			for {
+				select {
+				case <-plugin.end:
+					return
+				default:
+					_ = sess.Push("/note", nil) // fails once the session is lost
+				}
+			}
+		})
+	}
+	close(gone)
+	eventually(t, "the end of the session", plugin.lost)
+	close(plugin.end)
+	pushers.Wait()
+}

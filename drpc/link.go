@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
@@ -143,6 +144,37 @@ func writeStatus(err error) *Status {
 		return closedStatus(err)
 	}
 	return newStatus(CodeWriteFailed, err)
+}
+
+const (
+	// drainTimeout is how long a Close waits for the peer to take what was answered before.
+	drainTimeout = 5 * time.Second
+	// lingerTimeout is how long a Close then waits for the peer to close too.
+	lingerTimeout = time.Second
+)
+
+// farewell ends the sending before the connection is closed. A handler is done once its reply is queued, and a call
+// that was executed shall be answered: so what is queued is written first. Then only the sending direction closes, and
+// the reader goes on until the peer has closed as well: to close on bytes that nobody has read would reset the
+// connection, and the reset would overtake replies on their way.
+func (l *link) farewell() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := l.sock.Drain(ctx); err != nil {
+		if !l.isGone() {
+			logWarnf("closed with replies that were not written: %v (session %s)", err, l.sess.ID())
+		}
+		return
+	}
+	if !l.sock.EndSending() {
+		return
+	}
+	linger := time.NewTimer(lingerTimeout)
+	defer linger.Stop()
+	select {
+	case <-l.gone:
+	case <-linger.C:
+	}
 }
 
 func isConnLoss(err error) bool {

@@ -173,10 +173,11 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 // redials reports whether the session comes back after a loss.
 func (s *session) redials() bool { return s.target != "" && s.ep.cfg.RedialTimes != 0 }
 
-// begin counts a handler or a call as work that Close waits for. Once Close was called it counts nothing and returns
-// false: what is turned away, however often it comes, must not keep Close waiting.
+// begin counts a handler or a call as work that the end of the session waits for. Once the session is closed or lost
+// for good it counts nothing and returns false: what is turned away, however often it comes, must not keep that end
+// waiting.
 func (s *session) begin() bool {
-	if s.getState().closing() {
+	if st := s.getState(); st.closing() || st == statePassiveClosed && !s.redials() {
 		return false
 	}
 	s.work.Add(1)
@@ -193,14 +194,14 @@ func (s *session) end() {
 	}
 }
 
-// waitIdle waits for a moment at which no handler runs and no call is pending, when none begins any more. One such
-// moment has to do, as a caller that was about to be turned away may still have been counted.
+// waitIdle waits until no handler runs and no call is pending, when none begins any more. A token may be late, from a
+// moment before the last work began; only the counter tells.
 func (s *session) waitIdle() {
 	select {
 	case <-s.idle: // from before
 	default:
 	}
-	if s.work.Load() > 0 {
+	for s.work.Load() > 0 {
 		<-s.idle
 	}
 	select {
@@ -251,6 +252,9 @@ func (s *session) finishClose() error {
 	defer s.release()
 	s.waitIdle()
 	var err error
+	if l := s.link.Load(); l != nil && !l.isGone() {
+		l.farewell()
+	}
 	for _, l := range []*link{s.link.Load(), s.early.Load()} {
 		if l != nil && !l.isGone() { // one that was lost before has had its say
 			l.die(socket.ErrProactivelyCloseSocket)

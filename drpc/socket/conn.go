@@ -241,6 +241,10 @@ func (s *Conn) Buffered() int { return s.in.buffered() }
 // Flushed reports whether everything handed to Send was written.
 func (s *Conn) Flushed() bool { return s.out.idle() }
 
+// Drain waits until everything handed to Send was written. It returns the error that ended the writing, or the cause
+// of ctx if that ends first. Safe for concurrent use.
+func (s *Conn) Drain(ctx context.Context) error { return s.out.drain(ctx) }
+
 // ReleaseReader gives the read buffer back once nobody reads any more.
 func (s *Conn) ReleaseReader() { s.in.release() }
 
@@ -255,6 +259,17 @@ func (s *Conn) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// EndSending closes the sending direction: the peer reads an end, and this side reads on. It reports whether the
+// connection can do that. Every later Send fails.
+func (s *Conn) EndSending() bool {
+	half, ok := s.conn.(proto.WriteCloser)
+	if !ok {
+		return false
+	}
+	s.out.fail(ErrProactivelyCloseSocket)
+	return half.CloseWrite() == nil
 }
 
 // Close closes the connection.

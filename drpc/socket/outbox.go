@@ -279,6 +279,18 @@ func (o *outbox) fail(err error) bool {
 	return true
 }
 
+// drain waits until every frame was written, the outbox has failed, or ctx ends.
+func (o *outbox) drain(ctx context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && o.queued > 0 {
+		if err := o.waitForSpace(ctx); err != nil {
+			return err
+		}
+	}
+	return o.err
+}
+
 // idle reports whether every frame was written.
 func (o *outbox) idle() bool {
 	o.mu.Lock()
