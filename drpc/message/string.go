@@ -46,8 +46,13 @@ func (m *Msg) AppendMetaText(dst []byte) []byte {
 }
 
 // AppendBodyText appends the body for a log line: bytes that are JSON as they are, other bytes quoted, and other
-// values as encoding/json writes them.
-func (m *Msg) AppendBodyText(dst []byte) []byte {
+// values as encoding/json writes them. A value whose own methods panic costs its text and nothing else.
+func (m *Msg) AppendBodyText(dst []byte) (out []byte) {
+	defer func() {
+		if r := recover(); r != nil {
+			out = appendJSONString(dst, fmt.Sprintf("%T: panic: %v", m.body, r))
+		}
+	}()
 	var raw []byte
 	switch body := m.body.(type) {
 	case nil:

@@ -76,3 +76,15 @@ func TestStringNamesWhatCannotBeEncoded(t *testing.T) {
 		t.Errorf("%v %q", err, got.Body)
 	}
 }
+
+type panicky struct{}
+
+func (panicky) MarshalJSON() ([]byte, error) { panic("no text") }
+
+func TestBodyThatPanicsCostsOnlyItsText(t *testing.T) {
+	t.Parallel()
+	m := NewMessage(WithBody(panicky{}))
+	if text := m.String(); !json.Valid([]byte(text)) || !strings.Contains(text, "panic: no text") {
+		t.Errorf("%s", text)
+	}
+}
