@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/status"
