@@ -107,13 +107,13 @@ func TestUnknownCodecIsATypedError(t *testing.T) {
 func TestRegPanicsOnMistakes(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]codec.Codec{
-		"Reg of nil":                           nil,
-		`id 0, name "zero"`:                    upper{0, "zero"},
-		`id 90, name ""`:                       upper{'Z', ""},
-		`codec "json" has the id 106 already`:  upper{'j', "json2"},
-		`has the name "json" already`:          upper{'Z', "json"},
-		`codec "upper" has the id 85 already`:  upper{'U', "upper"},
-		`Reg of "protobuf2": codec "protobuf"`: upper{'p', "protobuf2"},
+		"Reg of nil":                                          nil,
+		`Reg of "zero": id 0 means no codec`:                  upper{0, "zero"},
+		`Reg of id 90 without a name`:                         upper{'Z', ""},
+		`codec "json" is registered already under the id 106`: upper{'j', "json2"},
+		`a codec with the name "json" is registered already`:  upper{'Z', "json"},
+		`codec "upper" is registered already under the id 85`: upper{'U', "upper"},
+		`Reg of "protobuf2": codec "protobuf"`:                upper{'p', "protobuf2"},
 	} {
 		func() {
 			defer func() {
