@@ -707,6 +707,7 @@ func TestPushesToALostSessionDoNotKeepItAlive(t *testing.T) {
 			}
 		})
 	}
+	waitFor(t, "pushes under way", func() bool { return plugin.begun.Load() > 2 })
 	close(gone)
 	eventually(t, "the end of the session", plugin.lost)
 	close(plugin.end)
