@@ -147,8 +147,9 @@ type Session interface {
 	Endpoint() Endpoint
 	// SetID renames the session. Another session under that name is closed: the new login counts.
 	SetID(newID string)
-	// Close stops new calls, waits for running handlers and pending calls, and closes the connection. From a handler
-	// or a hook it starts that and returns. A second Close returns nil.
+	// Close stops new calls, waits for running handlers and pending calls, and closes the connection once the peer
+	// has taken all replies, for which it gets at most five seconds, and has closed too, at most one more. From a
+	// handler or a hook it starts that and returns. A second Close returns nil.
 	Close() error
 }
 
