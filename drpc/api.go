@@ -148,8 +148,9 @@ type Session interface {
 	// SetID renames the session. Another session under that name is closed: the new login counts.
 	SetID(newID string)
 	// Close stops new calls, waits for running handlers and pending calls, and closes the connection once the peer
-	// has taken all replies, for which it gets at most five seconds, and has closed too, at most one more. From a
-	// handler or a hook it starts that and returns. A second Close returns nil.
+	// has taken all that was sent, for which it gets at most five seconds. A peer that has called gets at most one more
+	// to close as well, as replies may be on their way. From a handler or a hook it starts that and returns. A second
+	// Close returns nil.
 	Close() error
 }
 

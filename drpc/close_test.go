@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 )
 
@@ -650,14 +651,35 @@ func TestCloseUnderLoadAnswersWhatItHasExecuted(t *testing.T) {
 	}
 }
 
-func TestCloseWaitsForNoPeerThatStays(t *testing.T) {
+func TestCloseDoesNotWaitForeverForAPeerThatStays(t *testing.T) {
 	t.Parallel()
 	srv := newPeer(t, EndpointConfig{})
+	HandleCall(srv, "/echo", func(_ CallCtx, s *string) (string, *Status) { return *s, nil })
 	p := rawDial(t, serve(t, srv)) // never closes its side
-	waitFor(t, "the session", func() bool { return srv.CountSession() == 1 })
+	p.send(message.TypeCall, 1, "/echo", codec.JsonId, `"x"`)
+	if m := p.next(); m == nil || m.Seq() != 1 {
+		t.Errorf("answered by %v", m)
+	}
 	within(t, "the close", func() { _ = srv.Close() })
 	if m := p.next(); m != nil {
 		t.Errorf("got %v after the end", m)
+	}
+}
+
+func TestCloseDoesNotWaitForAPeerThatNeverCalled(t *testing.T) {
+	t.Parallel()
+	frozen := make(chan struct{})
+	defer close(frozen)
+	sess := dial(t, newPeer(t, EndpointConfig{}), rawListen(t, func(*rawPeer) { <-frozen }))
+	if stat := sess.Push("/note", nil); stat != nil {
+		t.Error(stat)
+	}
+	start := time.Now()
+	if err := sess.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took >= lingerTimeout {
+		t.Errorf("took %v", took)
 	}
 }
 

@@ -26,6 +26,8 @@ type link struct {
 
 	// running is the number of handlers at work, a hint for the outbox that more is about to be sent.
 	running atomic.Int32
+	// served says that the peer has called over this link, so that it may wait for replies.
+	served atomic.Bool
 
 	once sync.Once
 	gone chan struct{} // closed when the link is of no more use
@@ -156,7 +158,8 @@ const (
 // farewell ends the sending before the connection is closed. A handler is done once its reply is queued, and a call
 // that was executed shall be answered: so what is queued is written first. Then only the sending direction closes, and
 // the reader goes on until the peer has closed as well: to close on bytes that nobody has read would reset the
-// connection, and the reset would overtake replies on their way.
+// connection, and the reset would overtake replies on their way. A peer that never called waits for none, and is not
+// waited for.
 func (l *link) farewell() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
@@ -166,7 +169,7 @@ func (l *link) farewell() {
 		}
 		return
 	}
-	if !l.sock.EndSending() {
+	if !l.served.Load() || !l.sock.EndSending() {
 		return
 	}
 	linger := time.NewTimer(lingerTimeout)

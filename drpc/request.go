@@ -45,6 +45,9 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 	c.hooks = s.ep.plugins.hooks()
 	c.counted = s.begin()
 	l.running.Add(1)
+	if kind.answered && !l.served.Load() {
+		l.served.Store(true)
+	}
 	c.stat = s.ep.route(c)
 	s.ep.workers.submit(c)
 }
