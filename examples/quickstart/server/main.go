@@ -26,14 +26,13 @@ const defaultPort = 9091
 // MathSandbox serves Math.
 type MathSandbox struct {
 	dserver.BaseSandbox
-	port     *uint16 // --port; 0 is not given
-	endpoint drpc.Endpoint
+	port *uint16 // --port; 0 is not given
 }
 
 // Name is also the name of the sandbox's table in the configuration file.
 func (s *MathSandbox) Name() string { return "MathSandbox" }
 
-// Setup serves until Shutdown.
+// Setup serves until the sandbox is stopped, which ends its Context.
 func (s *MathSandbox) Setup() error {
 	cfg := s.Config.EndpointConfig(s.Name())
 	port, err := choosePort(*s.port, os.Getenv("MATH_PORT"), cfg.ListenPort)
@@ -45,13 +44,18 @@ func (s *MathSandbox) Setup() error {
 	if err != nil {
 		return err
 	}
-	s.endpoint = endpoint
+	defer func() { _ = endpoint.Close() }() // waits for the one below, and that for the calls being answered
+	context.AfterFunc(s.Context, func() {
+		if err := endpoint.Close(); err != nil {
+			logger.Warningf(context.Background(), "close: %v", err)
+		}
+	})
 	endpoint.RouteCall(new(Math))
 	return endpoint.ListenAndServe()
 }
 
-// Shutdown ends what Setup started.
-func (s *MathSandbox) Shutdown() error { return s.endpoint.Close() }
+// Shutdown has nothing to add: when Setup returns, everything is closed.
+func (s *MathSandbox) Shutdown() error { return nil }
 
 // choosePort takes the first of flag, environment and configuration that is set.
 func choosePort(flag uint16, env string, config uint16) (uint16, error) {
