@@ -40,6 +40,8 @@ const (
 	CodeConflict int32 = 409
 	// CodeInternalServerError says that a handler or a hook panicked, or that its result cannot be sent.
 	CodeInternalServerError int32 = 500
+	// CodeBusy says that the receiver has too much to do. The call was not executed: repeating it is safe.
+	CodeBusy int32 = 503
 	// CodeBadGateway says that a proxy did not reach the peer behind it.
 	CodeBadGateway int32 = 502
 )
@@ -59,6 +61,7 @@ var codeTexts = map[int32]string{
 	CodeConflict:            "Conflict",
 	CodeInternalServerError: "Internal Server Error",
 	CodeBadGateway:          "Bad Gateway",
+	CodeBusy:                "Busy",
 }
 
 // CodeText returns the text of a framework code, "Unknown Error" for any other.

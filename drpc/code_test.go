@@ -25,6 +25,7 @@ func TestCodesHaveTheirTexts(t *testing.T) {
 		CodeConflict:            "Conflict",
 		CodeInternalServerError: "Internal Server Error",
 		CodeBadGateway:          "Bad Gateway",
+		CodeBusy:                "Busy",
 		77:                      "Unknown Error",
 		-77:                     "Unknown Error",
 	} {

@@ -19,6 +19,7 @@ const (
 	defaultIP               = "0.0.0.0"
 	defaultRedialInterval   = 100 * time.Millisecond
 	defaultWriteTimeout     = 30 * time.Second
+	defaultMaxRequests      = 10_000
 	defaultHandshakeTimeout = 10 * time.Second
 	maxRedialInterval       = 30 * time.Second
 )
@@ -64,6 +65,9 @@ type EndpointConfig struct {
 	// WriteTimeout ends a session whose peer reads nothing for that long while something is to be written; 30 s by
 	// default, negative is no limit.
 	WriteTimeout time.Duration `json:"write_timeout"`
+	// MaxRequests is how many calls and pushes of one session are handled at the same time; 10,000 by default, negative
+	// is no limit. A call above it is answered with CodeBusy and not executed, a push is dropped.
+	MaxRequests int `json:"max_requests"`
 	// HandshakeTimeout bounds a TLS handshake; 10 s by default.
 	HandshakeTimeout time.Duration `json:"handshake_timeout"`
 
@@ -101,6 +105,7 @@ func (c *EndpointConfig) complete() error {
 		c.OutboxSize = socket.DefaultOutboxSize
 	}
 	setDefault(&c.WriteTimeout, defaultWriteTimeout)
+	setDefault(&c.MaxRequests, defaultMaxRequests)
 	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
 	c.DefaultSessionAge = max(c.DefaultSessionAge, 0)
 	c.DefaultContextAge = max(c.DefaultContextAge, 0)

@@ -34,6 +34,7 @@ var (
 var (
 	errNoServiceMethod = errors.New("invalid service method for message")
 	errHandleTimeout   = errors.New("the handler took longer than the context age")
+	errBusy            = errors.New("the session has too many requests at work, this one was not executed")
 	errSessionClosing  = errors.New("session is closing, the call was not executed")
 )
 
@@ -44,9 +45,16 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 	c.kind = kind
 	c.hooks = s.ep.plugins.hooks()
 	c.counted = s.begin()
-	l.running.Add(1)
+	running := int(l.running.Add(1))
 	if kind.answered && !l.served.Load() {
 		l.served.Store(true)
+	}
+	if limit := s.ep.cfg.MaxRequests; limit > 0 && running > limit {
+		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
+		// goroutine for each message.
+		c.stat = newStatus(CodeBusy, errBusy)
+		c.run()
+		return
 	}
 	c.stat = s.ep.route(c)
 	s.ep.workers.submit(c)
@@ -89,9 +97,13 @@ func (c *handlerCtx) run() {
 		}
 	}()
 	result := c.handle()
-	if c.kind.answered {
+	switch {
+	case c.kind.answered:
 		c.reply(result)
-	} else if !c.stat.OK() {
+	case c.stat.OK():
+	case c.stat.Code() == CodeBusy: // as many as the peer likes: no lines for them in the log
+		logDebugf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
+	default:
 		logWarnf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
 	}
 	if debugEnabled() {
