@@ -1,6 +1,9 @@
 package drpc
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // minPending is the size of the table of pending calls when the first call is made; it is a power of two.
 const minPending = 16
@@ -16,6 +19,9 @@ type pending struct {
 	overflow map[int32]*callCmd
 	n        int
 	closed   bool
+
+	// count is n for those who only want a hint and no lock.
+	count atomic.Int32
 }
 
 // add enters a call. It returns false once the table is closed.
@@ -30,6 +36,7 @@ func (p *pending) add(seq int32, c *callCmd) bool {
 	}
 	p.put(seq, c)
 	p.n++
+	p.count.Store(int32(p.n))
 	return true
 }
 
@@ -68,22 +75,20 @@ func (p *pending) take(seq int32) *callCmd {
 		c := p.slots[i]
 		p.slots[i] = nil
 		p.n--
+		p.count.Store(int32(p.n))
 		return c
 	}
 	c := p.overflow[seq]
 	if c != nil {
 		delete(p.overflow, seq)
 		p.n--
+		p.count.Store(int32(p.n))
 	}
 	return c
 }
 
-// busy reports whether more than one call is pending, a hint without a lock on correctness.
-func (p *pending) busy() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.n > 1
-}
+// busy reports whether more than one call is pending.
+func (p *pending) busy() bool { return p.count.Load() > 1 }
 
 // close takes all calls out and refuses new ones.
 func (p *pending) close() []*callCmd {
