@@ -104,9 +104,8 @@ func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan 
 	} else if cap(callCmdChan) == 0 {
 		panic("*session.AsyncCall(): callCmdChan channel is unbuffered")
 	}
-	counted := s.begin()
-	c := s.newCall(serviceMethod, args, result, setting)
-	c.counted = counted
+	c := s.newCall(serviceMethod, args, result, setting) // may panic with a setting, and then nothing has begun
+	c.counted = s.begin()
 	c.done = make(chan struct{})
 	c.notify = callCmdChan
 	ctx, cancel := c.bounded()

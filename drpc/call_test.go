@@ -751,3 +751,28 @@ func onlySession(t testing.TB, e Endpoint) (sess Session) {
 	})
 	return sess
 }
+
+func TestSettingThatPanicsLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	for name, call := range map[string]func(message.MsgSetting){
+		"Call":      func(s message.MsgSetting) { sess.Call("/x", nil, nil, s) },
+		"AsyncCall": func(s message.MsgSetting) { sess.AsyncCall("/x", nil, nil, nil, s) },
+		"Push":      func(s message.MsgSetting) { sess.Push("/x", nil, s) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: the panic is the caller's, and was swallowed", name)
+				}
+			}()
+			call(func(message.Message) { panic("setting") })
+		}()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- sess.Close() }()
+	if err := eventually(t, "Close", closed); err != nil {
+		t.Error(err)
+	}
+}
