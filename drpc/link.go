@@ -70,7 +70,7 @@ func (l *link) die(err error) {
 	l.once.Do(func() {
 		l.err = err
 		close(l.gone)
-		l.cancelContext(err)
+		l.cancelContext()
 		l.closeErr = l.sock.Close()
 		stat := closedStatus(err)
 		for _, c := range l.pending.close() {
@@ -102,14 +102,11 @@ func (l *link) context() context.Context {
 	return l.ctx
 }
 
-func (l *link) cancelContext(err error) {
+func (l *link) cancelContext() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cancel != nil {
-		if err == nil {
-			err = errLinkClosed
-		}
-		l.cancel(err)
+		l.cancel(l.cause())
 	}
 }
 

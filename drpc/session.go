@@ -109,6 +109,10 @@ func (s *session) acquire(ctx context.Context) (*link, *Status) {
 
 // tryAcquire returns the connection, or why there will be none, or the channel to wait for.
 func (s *session) tryAcquire() (*link, <-chan struct{}, *Status) {
+	// Without the lock for nearly every call. A link that is lost meanwhile sends nothing and says so.
+	if l := s.link.Load(); l != nil && s.getState() == stateOk {
+		return l, nil, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.link.Load()

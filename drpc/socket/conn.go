@@ -238,9 +238,6 @@ func (s *Conn) ReceivedAt() time.Time { return s.in.at }
 // Buffered is the number of bytes read ahead. Only for the reading goroutine.
 func (s *Conn) Buffered() int { return s.in.buffered() }
 
-// Flushed reports whether everything handed to Send was written.
-func (s *Conn) Flushed() bool { return s.out.idle() }
-
 // Drain waits until everything handed to Send was written. It returns the error that ended the writing, or the cause
 // of ctx if that ends first. Safe for concurrent use.
 func (s *Conn) Drain(ctx context.Context) error { return s.out.drain(ctx) }

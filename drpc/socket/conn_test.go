@@ -69,7 +69,7 @@ func TestConcurrentSendersEachFrameWholeAndOnce(t *testing.T) {
 			bufpool.Put(frame)
 		}
 		wg.Wait()
-		waitFor(t, "flushed", a.Flushed)
+		drained(t, a)
 		if n := b.Buffered(); n != 0 {
 			t.Errorf("%d bytes are left", n)
 		}

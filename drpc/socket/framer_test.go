@@ -147,7 +147,7 @@ func TestTheOrderThatAProtocolIsToldIsThatOfTheStream(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	waitFor(t, "all written", s.Flushed)
+	drained(t, s)
 	_ = s.Close()
 	text := within(t, "the end", got)
 	p.mu.Lock()

@@ -243,3 +243,13 @@ var jsonCodec = func() byte {
 	}
 	return c.ID()
 }()
+
+// drained waits until everything handed to s was written.
+func drained(t testing.TB, s *socket.Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := s.Drain(ctx); err != nil {
+		t.Fatalf("not everything was written: %v", err)
+	}
+}

@@ -291,13 +291,6 @@ func (o *outbox) drain(ctx context.Context) error {
 	return o.err
 }
 
-// idle reports whether every frame was written.
-func (o *outbox) idle() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.queued == 0 || o.err != nil
-}
-
 // add takes frame over. Small frames in a row are joined in one buffer; the first of them stays in its own until the
 // second comes, so that a lone one is not copied.
 func (b *batch) add(frame *bufpool.Buf) {

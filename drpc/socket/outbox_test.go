@@ -55,7 +55,9 @@ func TestWaitReportsTheWriteThatCarriedTheFrame(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	}
-	waitFor(t, "flushed", s.Flushed)
+	if err := s.Drain(t.Context()); err != errCable {
+		t.Errorf("drain: %v", err)
+	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -126,7 +128,7 @@ func TestFullOutboxBlocksUntilThereIsRoom(t *testing.T) {
 		t.Errorf("a write of %d bytes", len(b))
 	}
 	g.result <- nil
-	waitFor(t, "flushed", s.Flushed)
+	drained(t, s)
 }
 
 func TestFullOutboxBlocksNoLongerThanTheContext(t *testing.T) {
@@ -144,7 +146,7 @@ func TestFullOutboxBlocksNoLongerThanTheContext(t *testing.T) {
 		t.Error(err)
 	}
 	g.result <- nil
-	waitFor(t, "flushed", s.Flushed) // nothing of the frame is left behind
+	drained(t, s) // nothing of the frame is left behind
 }
 
 func TestContextEndsTheWaitForAWriteThatHangs(t *testing.T) {
@@ -160,7 +162,7 @@ func TestContextEndsTheWaitForAWriteThatHangs(t *testing.T) {
 		t.Error(err)
 	}
 	g.result <- nil
-	waitFor(t, "flushed", s.Flushed)
+	drained(t, s)
 }
 
 func TestFrameLargerThanTheOutboxIsSentAlone(t *testing.T) {
@@ -326,7 +328,7 @@ func TestFramesThatWaitLeaveTogether(t *testing.T) {
 	if want := small * len(frameOf(t, call(1, "/m", []byte("small")))); len(b) != want {
 		t.Errorf("one write of %d bytes, want all %d", len(b), want)
 	}
-	waitFor(t, "flushed", s.Flushed)
+	drained(t, s)
 }
 
 func TestLoneSenderWritesOnceAFrame(t *testing.T) {
