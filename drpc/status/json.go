@@ -54,9 +54,11 @@ func (s *Status) AppendJSON(dst []byte) []byte {
 // bytes all give a nil status, so that the result can be handed on as it is.
 //
 // Keys match in any case, missing keys default to zero, unknown keys are
-// ignored. Anything else that is not one JSON object with an int32 code and
-// string msg and cause is an error that wraps the one of encoding/json. The
-// result does not refer to b.
+// ignored. What is no JSON because a DMicro 1.x peer quoted its strings as Go
+// source does is read as that peer means it, byte by byte, so that a text need
+// not be UTF-8. Anything else that is not one JSON object with an int32 code
+// and string msg and cause is an error that wraps the one of encoding/json.
+// The result does not refer to b.
 func Parse(b []byte) (*Status, error) {
 	if len(b) == 0 || string(b) == OKJSON {
 		return nil, nil
@@ -76,7 +78,7 @@ func (s *Status) MarshalJSON() ([]byte, error) {
 	return s.AppendJSON(nil), nil
 }
 
-// UnmarshalJSON implements [json.Unmarshaler] as lenient as [Parse]. It
+// UnmarshalJSON implements [json.Unmarshaler], as lenient as [Parse]. It
 // replaces all of s; null and zero bytes make it a plain success. An error
 // leaves s as it was.
 func (s *Status) UnmarshalJSON(b []byte) error {
@@ -96,10 +98,13 @@ func (s *Status) UnmarshalJSON(b []byte) error {
 }
 
 func decode(b []byte) (w wireStatus, err error) {
-	if err = json.Unmarshal(b, &w); err != nil {
-		return w, fmt.Errorf("status: decode: %w", err)
+	if err = json.Unmarshal(b, &w); err == nil {
+		return w, nil
 	}
-	return w, nil
+	if older, ok := parseOlder(b); ok {
+		return older, nil
+	}
+	return w, fmt.Errorf("status: decode: %w", err)
 }
 
 func (w wireStatus) status() *Status {

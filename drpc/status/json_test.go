@@ -90,6 +90,13 @@ func TestParseRefusesWhatIsNoStatus(t *testing.T) {
 	for _, in := range []string{
 		" ", "x", "[]", "5", `"text"`, `{"code":5`, `{"code":5}x`, `{"code":"5"}`, `{"code":1.5}`,
 		`{"code":2147483648}`, `{"msg":5}`, `{"cause":{}}`, `{"code":1,"msg":"\x01"}`,
+		// All but the form of older peers.
+		`{"code":1,"msg":"\x01","cause":""`, `{"code":1,"msg":"\x01","cause":""}}`, `{"code":1,"msg":"\x01","cause":""} `,
+		`{"code":1, "msg":"\x01","cause":""}`, `{"msg":"\x01","code":1,"cause":""}`, `{"code":1,"cause":"","msg":"\x01"}`,
+		`{"code":+1,"msg":"\x01","cause":""}`, `{"code":01,"msg":"\x01","cause":""}`, `{"code":2147483648,"msg":"\x01","cause":""}`,
+		`{"code":,"msg":"\x01","cause":""}`, `{"code":1,"msg":"\x0","cause":""}`, `{"code":1,"msg":"\q","cause":""}`,
+		`{"code":1,"msg":'a',"cause":""}`, "{\"code\":1,\"msg\":`a`,\"cause\":\"\"}", "{\"code\":1,\"msg\":\"\n\",\"cause\":\"\"}",
+		`{"code":1,"msg":"\x01","cause":null}`, `{"code":1,"msg":"\x01","cause":"`, `{"code":1,"msg":"\x01`, `{"code":1,"msg":"\`,
 	} {
 		s, err := status.Parse([]byte(in))
 		if err == nil || s != nil {
@@ -99,6 +106,33 @@ func TestParseRefusesWhatIsNoStatus(t *testing.T) {
 	_, err := status.Parse([]byte("{"))
 	if syntax := new(json.SyntaxError); !errors.As(err, &syntax) {
 		t.Errorf("error %v does not wrap the one of encoding/json", err)
+	}
+}
+
+// older is the wire form of an older peer.
+func older(code int32, msg, cause string) string {
+	return `{"code":` + strconv.Itoa(int(code)) + `,"msg":` + strconv.Quote(msg) + `,"cause":` + strconv.Quote(cause) + `}`
+}
+
+func TestParseReadsWhatOlderPeersQuote(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "plain", "a\"b\\c", "\x00\x01\a\b\f\n\r\t\v\x1b\x7f", "\xff\xfe", "a\"\x01\aé<\xff\u2028", "\u0085\u00a0\ufeff", "\U000e0001😀",
+		`","cause":"`, `\x01`, "'`",
+	} {
+		for _, code := range []int32{-1 << 31, -1, 1, 404, 1<<31 - 1} {
+			s, err := status.Parse([]byte(older(code, text, text)))
+			if err != nil || s.Code() != code || text != "" && (s.Msg() != text || s.Cause().Error() != text) {
+				t.Errorf("%d %q: %v (%v)", code, text, s, err)
+			}
+			var method status.Status
+			if err = method.UnmarshalJSON([]byte(older(code, text, text))); err != nil || method.String() != s.String() {
+				t.Errorf("UnmarshalJSON of %d %q: %v (%v)", code, text, &method, err)
+			}
+		}
+		if s, err := status.Parse([]byte(older(0, text, text))); s != nil || err != nil {
+			t.Errorf("success with %q: %v (%v)", text, s, err)
+		}
 	}
 }
 
@@ -202,6 +236,9 @@ func FuzzText(f *testing.F) {
 			t.Fatalf("%q reads back as %q", text, got.Msg)
 		}
 		quoted := strconv.Quote(text)
+		if old, err := status.Parse([]byte(older(1, text, text))); err != nil || text != "" && old.Msg() != text {
+			t.Fatalf("%q of an older peer reads as %v, %v", text, old, err)
+		}
 		if json.Valid([]byte(quoted)) && !strings.Contains(string(b), `"msg":`+quoted+`,"cause"`) {
 			t.Fatalf("old peers write %s, this %s", quoted, b)
 		}
@@ -211,7 +248,8 @@ func FuzzText(f *testing.F) {
 // FuzzParse checks that no input harms and that what is understood survives
 // being written and read again.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"", "null", status.OKJSON, `{"code":5}`, `{"CODE":-1,"msg":"\ud800","cause":"c"}`, "{", `{"code":1e9}`} {
+	for _, s := range []string{"", "null", status.OKJSON, `{"code":5}`, `{"CODE":-1,"msg":"\ud800","cause":"c"}`, "{", `{"code":1e9}`,
+		older(7, "a\"\x01\aé<\xff\u2028", "c\n"), older(0, "\x01", ""), `{"code":1,"msg":"\x`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

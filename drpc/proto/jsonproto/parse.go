@@ -57,7 +57,8 @@ func (o *object) fill(m *message.Msg) error {
 	m.SetMType(o.mtype)
 	m.ParseServiceMethod(o.method)
 	if err := m.ParseStatus(o.status); err != nil {
-		m.SetStatus(oldStatus(o.status))
+		// A failure that nobody can read is one all the same: it must not pass for success.
+		m.SetStatus(status.New(status.UnknownError, "unreadable status"))
 	}
 	if len(o.meta) > 0 {
 		// Without a result: peers have always overlooked a meta that is none.
@@ -84,25 +85,6 @@ func (o *object) decodeBody() []byte {
 		return old
 	}
 	return body
-}
-
-// oldStatus is the status of an older peer, quoted as Go source is. A status that nobody can read is a failure:
-// it must not pass for success.
-func oldStatus(text []byte) *status.Status {
-	s := scanner{rest: text}
-	s.word(`{"code":`)
-	code := s.number(minInt32, maxInt32)
-	s.word(`,"msg":`)
-	msg := s.goText()
-	s.word(`,"cause":`)
-	cause := s.goText()
-	if s.word(`}`); !s.done() {
-		return status.New(status.UnknownError, "unreadable status")
-	}
-	if len(cause) == 0 {
-		return status.New(int32(code), string(msg))
-	}
-	return status.New(int32(code), string(msg), string(cause))
 }
 
 // decode takes any JSON object apart: keys in any order, unknown ones ignored, missing ones zero; status, meta and body

@@ -25,7 +25,7 @@ func FuzzParseFrame(f *testing.F) {
 	for _, tt := range goldens {
 		f.Add(prototest.Golden(f, tt.Name))
 	}
-	f.Add(prototest.Golden(f, "reply_err_odd"))
+	f.Add(prototest.Golden(f, "old_reply_err_odd"))
 	f.Add(payload("\x00\x00\x00\x00\x00\x00\x00"))
 	f.Add(payload(head, "\x00\x00", "\x00\x0d{\"a\":[1,{}]}%", "\x6a", "\"body\""))
 	f.Add([]byte{0, 0, 0, 8, 1, 255, '5', '5'})

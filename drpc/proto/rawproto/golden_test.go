@@ -54,7 +54,7 @@ func TestStatusWithOddTextIsJSON(t *testing.T) {
 	t.Parallel()
 	const msg, cause = "a\"\x01\x07é<\xff\u2028", "c\n"
 	frame := kit.Pack(t, prototest.Failed(7, status.New(-1, msg, cause)))
-	if bytes.Equal(frame, prototest.Golden(t, "reply_err_odd")) {
+	if bytes.Equal(frame, prototest.Golden(t, "old_reply_err_odd")) {
 		t.Fatal("the status is quoted as in Go source")
 	}
 	const statusAt = 6 + 2 + 1 + 1 // after seq, type and the empty method
@@ -140,4 +140,14 @@ func TestSequenceNumbers(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestStatusOfOlderPeerIsRead(t *testing.T) {
+	t.Parallel()
+	kit.OlderStatus(t)
+}
+
+func TestLimitHoldsBeforeFiltersToo(t *testing.T) {
+	t.Parallel()
+	kit.LimitBeforeFilters(t)
 }
