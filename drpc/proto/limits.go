@@ -24,6 +24,9 @@ var (
 	ErrMalformed = errors.New("malformed frame")
 	// ErrHeaderTooLong is what every error about a header part that is too long matches with errors.Is, in all protocols.
 	ErrHeaderTooLong = errors.New("header part too long")
+	// ErrNotText is what every error about text that is not UTF-8 matches with errors.Is, in all protocols that have no
+	// other place for it. Packing such a message fails before anything is written: a receiver would see another text.
+	ErrNotText = errors.New("not UTF-8")
 	// ErrTooManyFilters is what packing or parsing a frame with more than [MaxFilters] transfer filters gives.
 	ErrTooManyFilters = fmt.Errorf("more than %d transfer filters", MaxFilters)
 )
@@ -34,6 +37,23 @@ func CheckHeaderPart(part string, n int) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %s of %d bytes, allowed are %d", ErrHeaderTooLong, part, n, MaxHeaderPart)
+}
+
+// Filter passes the payload of a frame to be sent, frame[at:], through the filters of m. A payload above the size limit
+// of m is refused even if they would shorten it: a receiver holds it against its own limit without them, too.
+func Filter(frame []byte, at int, m *message.Msg) ([]byte, error) {
+	pipe := m.PipeTFilter()
+	if pipe.Len() == 0 {
+		return frame, nil
+	}
+	if err := message.CheckSize(uint64(len(frame)-at), m.SizeLimit()); err != nil {
+		return frame, err
+	}
+	packed, err := pipe.OnPack(frame[at:])
+	if err != nil {
+		return frame, err
+	}
+	return append(frame[:at], packed...), nil
 }
 
 // Unfilter passes a received payload through the filters with the ids given, which become those of m. The result

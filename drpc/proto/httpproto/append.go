@@ -188,6 +188,10 @@ func wantsGzip(m *message.Msg) (bool, error) {
 // insertHead puts head, completed by the headers, before the body that stands in dst[at:].
 func insertHead(dst []byte, at int, head *bufpool.Buf, m *message.Msg, headers []header, contentType string, zip bool, who identity) ([]byte, error) {
 	if zip {
+		// A receiver holds the body against its limit without the compression, too.
+		if err := message.CheckSize(uint64(len(dst)-at), m.SizeLimit()); err != nil {
+			return dst, err
+		}
 		f, err := tfilter.Get(tfilter.GzipId)
 		if err != nil {
 			return dst, err

@@ -30,6 +30,7 @@ func FuzzParseFrame(f *testing.F) {
 	for _, g := range goldens {
 		f.Add(prototest.Golden(f, g.Name))
 	}
+	f.Add(prototest.Golden(f, "old_reply_err_odd"))
 	f.Add([]byte("POST /a?b=%20&c=+ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\nGET / HTTP/1.0\r\n\r\n"))
 	f.Add([]byte("HEAD http://h?q HTTP/1.1\r\nExpect: 100-continue\r\nAccept-Encoding: gzip;q=0.1\r\nContent-Length: 1\r\n\r\nx"))
 	f.Add([]byte("HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 404 \r\nX-Seq: 1\r\nContent-Length: 2\r\n\r\nhi"))

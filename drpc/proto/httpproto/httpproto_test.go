@@ -188,4 +188,14 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+func TestStatusOfOlderPeerIsRead(t *testing.T) {
+	t.Parallel()
+	kit.OlderStatus(t)
+}
+
+func TestLimitHoldsBeforeFiltersToo(t *testing.T) {
+	t.Parallel()
+	kit.LimitBeforeFilters(t)
+}
+
 func BenchmarkFrame(b *testing.B) { kit.Benchmark(b) }

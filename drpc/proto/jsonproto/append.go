@@ -66,7 +66,7 @@ func escapeHeader(b []byte, at int, part string) ([]byte, error) {
 func escapeTail(b []byte, at int, part string) ([]byte, error) {
 	text := b[at:]
 	if !utf8.Valid(text) {
-		return b, fmt.Errorf("%s: %w", part, ErrNotText)
+		return b, fmt.Errorf("%s: %w, which a JSON string cannot hold", part, ErrNotText)
 	}
 	more := 0
 	for i := plainLen(text); i < len(text); i += 1 + plainLen(text[i+1:]) {

@@ -21,6 +21,7 @@ func FuzzParseFrame(f *testing.F) {
 		f.Add(prototest.Golden(f, tt.Name))
 	}
 	f.Add(prototest.Golden(f, "old_body_with_escapes"))
+	f.Add(prototest.Golden(f, "old_reply_err_odd"))
 	for _, m := range []message.Message{
 		prototest.Call(-9, message.WithBody(everyRune())),
 		prototest.Call(9, message.WithTFilterPipe('z', 'a')),

@@ -13,8 +13,6 @@
 package jsonproto
 
 import (
-	"errors"
-
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/internal/lenframe"
 )
@@ -25,8 +23,8 @@ const (
 )
 
 // ErrNotText is what packing a message gives whose body or service method is not UTF-8: a JSON string cannot hold it.
-// A codec that makes text, or another protocol, can carry such data. All other errors are those of package proto.
-var ErrNotText = errors.New("not UTF-8, which a JSON string cannot hold")
+// A codec that makes text, or another protocol, can carry such data. It is the one of all protocols.
+var ErrNotText = proto.ErrNotText
 
 var format = &lenframe.Format{ID: id, Name: name, Append: appendPayload, Parse: parsePayload}
 

@@ -406,3 +406,13 @@ func TestOrdinaryFramesCostNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations for %q", n, pack())
 	}
 }
+
+func TestStatusOfOlderPeerIsRead(t *testing.T) {
+	t.Parallel()
+	kit.OlderStatus(t)
+}
+
+func TestLimitHoldsBeforeFiltersToo(t *testing.T) {
+	t.Parallel()
+	kit.LimitBeforeFilters(t)
+}

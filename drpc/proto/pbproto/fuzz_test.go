@@ -20,6 +20,7 @@ func FuzzParseFrame(f *testing.F) {
 	for _, tt := range goldens {
 		f.Add(prototest.Golden(f, tt.Name))
 	}
+	f.Add(prototest.Golden(f, "old_reply_err_odd"))
 	for _, m := range []message.Message{
 		prototest.Call(9, message.WithTFilterPipe('5')),
 		prototest.Call(9, message.WithTFilterPipe('z', 'a')),

@@ -22,6 +22,8 @@ const (
 	fieldBody
 )
 
+var errMethod = fmt.Errorf("service method: %w", ErrNotText)
+
 // appendPayload appends the fields of m to dst.
 func appendPayload(dst []byte, m *message.Msg) ([]byte, error) {
 	dst = appendInt(dst, fieldSeq, m.Seq())
@@ -29,7 +31,7 @@ func appendPayload(dst []byte, m *message.Msg) ([]byte, error) {
 
 	method := m.ServiceMethod()
 	if !utf8.ValidString(method) {
-		return dst, ErrNotText
+		return dst, errMethod
 	}
 	if err := proto.CheckHeaderPart("service method", len(method)); err != nil {
 		return dst, err
@@ -100,7 +102,7 @@ func parsePayload(payload []byte, m *message.Msg) error {
 		return err
 	}
 	if !utf8.Valid(f.method) {
-		return fmt.Errorf("%w: %w", proto.ErrMalformed, ErrNotText)
+		return fmt.Errorf("%w: %w", proto.ErrMalformed, errMethod)
 	}
 	for _, part := range [...]struct {
 		name string

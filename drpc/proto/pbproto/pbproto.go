@@ -20,8 +20,6 @@
 package pbproto
 
 import (
-	"errors"
-
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/internal/lenframe"
 )
@@ -31,9 +29,9 @@ const (
 	name      = "protobuf"
 )
 
-// ErrNotText is what packing a message gives whose service method is not UTF-8, as a string of proto3 must be. All
-// other errors are those of package proto.
-var ErrNotText = errors.New("service method is not UTF-8")
+// ErrNotText is what packing a message gives whose service method is not UTF-8, as a string of proto3 must be. It is
+// the one of all protocols.
+var ErrNotText = proto.ErrNotText
 
 var format = &lenframe.Format{ID: id, Name: name, Append: appendPayload, Parse: parsePayload}
 

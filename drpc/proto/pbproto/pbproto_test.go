@@ -184,7 +184,7 @@ func TestMalformedPayloadsAreRefused(t *testing.T) {
 		"meta empty":             base.bytes(5, ""),
 		"meta is no object":      base.bytes(5, "[]"),
 		"status is no JSON":      base.bytes(4, "%"),
-		"status in Go quoting":   base.bytes(4, `{"code":1,"msg":"\x01","cause":""}`),
+		"status in no quoting":   base.bytes(4, `{"code":1,"msg":"\x0","cause":""}`),
 		"method is not UTF-8":    base.bytes(3, "\xff"),
 		"type above a byte":      base.varint(2, 256),
 		"type below zero":        base.varint(2, math.MaxUint64),
@@ -250,4 +250,14 @@ func TestLongHeaderPartsAreNotTaken(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestStatusOfOlderPeerIsRead(t *testing.T) {
+	t.Parallel()
+	kit.OlderStatus(t)
+}
+
+func TestLimitHoldsBeforeFiltersToo(t *testing.T) {
+	t.Parallel()
+	kit.LimitBeforeFilters(t)
 }

@@ -100,12 +100,8 @@ func (r *raw) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
 	if dst, err = m.AppendBody(dst); err != nil {
 		return dst[:start], err
 	}
-	if pipe.Len() > 0 {
-		packed, err := pipe.OnPack(dst[payload:])
-		if err != nil {
-			return dst[:start], err
-		}
-		dst = append(dst[:payload], packed...)
+	if dst, err = proto.Filter(dst, payload, m); err != nil {
+		return dst[:start], err
 	}
 	n := len(dst) - start
 	if err = message.CheckSize(uint64(n), m.SizeLimit()); err != nil {

@@ -77,16 +77,8 @@ func (p *lenProto) appendFrame(dst []byte, m *message.Msg) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if pipe.Len() > 0 {
-		// A receiver holds the payload against its limit after the filters, too.
-		if err = message.CheckSize(uint64(len(dst)-payload), m.SizeLimit()); err != nil {
-			return dst, err
-		}
-		packed, err := pipe.OnPack(dst[payload:])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst[:payload], packed...)
+	if dst, err = proto.Filter(dst, payload, m); err != nil {
+		return dst, err
 	}
 	whole := uint64(len(dst) - start)
 	if err = message.CheckSize(whole, m.SizeLimit()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/codec"
@@ -67,6 +68,50 @@ func (k Kit) Goldens(t *testing.T, frames []GoldenFrame, uncounted int) {
 				}
 			}
 		})
+	}
+}
+
+// OlderStatus checks that the golden frame old_reply_err_odd is read: a reply to call 7 with a status that is no JSON, since
+// older peers quote its strings as Go source does.
+func (k Kit) OlderStatus(t *testing.T) {
+	for how, got := range k.Parse(t, Golden(t, "old_reply_err_odd"), nil) {
+		if got.Err != nil {
+			t.Fatalf("%s: %v", how, got.Err)
+		}
+		stat := got.Status(true)
+		if stat.Code() != -1 || stat.Msg() != "a\"\x01\aé<\xff\u2028" || stat.Cause().Error() != "c\n" {
+			t.Errorf("%s: status %v", how, stat)
+		}
+		if got.Seq() != 7 || got.MType() != message.TypeReply {
+			t.Errorf("%s: %v", how, got)
+		}
+	}
+}
+
+// LimitBeforeFilters checks that a message which a filter would shrink below its size limit is not sent: the receiver
+// would refuse what it inflates to.
+func (k Kit) LimitBeforeFilters(t *testing.T) {
+	const size = 1 << 16
+	limited := func(limit uint32) message.Message {
+		m := Call(1, message.WithBody(bytes.Repeat([]byte("0"), size)), message.WithTFilterPipe(tfilter.GzipId))
+		message.From(m).SetSizeLimit(limit)
+		return m
+	}
+	err := k.Refused(t, limited(size-1), message.ErrExceedMessageSizeLimit)
+	for _, how := range []string{"SetReadLimit", "MaxMessageSize"} {
+		if err != nil && !strings.Contains(err.Error(), how) {
+			t.Errorf("%v does not name %s", err, how)
+		}
+	}
+	m := limited(size + 200) // with the header
+	frame := k.Pack(t, m)
+	if len(frame) > size/2 {
+		t.Fatalf("%d bytes: nothing was shortened", len(frame))
+	}
+	received := message.NewMessage(message.WithBody(new([]byte)))
+	message.From(received).SetSizeLimit(size + 200)
+	if err := k.Framer(t).ParseFrame(frame, message.From(received)); err != nil {
+		t.Errorf("what was sent is not taken: %v", err)
 	}
 }
 
