@@ -86,7 +86,7 @@ func bodyKinds() []*bodyKind {
 	return []*bodyKind{
 		newBodyKind("json", "json", false,
 			func(s string) *jsonBody { return &jsonBody{s} }, func(b *jsonBody) string { return b.Text }),
-		newBodyKind("form", "form", false,
+		newBodyKind("form", "form", true,
 			func(s string) *formBody { return &formBody{s} }, func(b *formBody) string { return b.Text }),
 		newBodyKind("xml", "xml", false,
 			func(s string) *xmlBody { return &xmlBody{Text: s} }, func(b *xmlBody) string { return b.Text }),

@@ -62,10 +62,8 @@ var Cannot = slices.Concat([]Refusal{
 	[]Refusal{
 		{Proto: "jsonrpc", Body: "bytes", Scenario: "empty body", Why: "nothing is nothing in JSON, too"},
 		{Proto: "jsonrpc", Body: "bytes", Err: jsonrpcproto.ErrUnsupported, Why: "bodies are JSON values, which these bytes are not"},
-		{
-			Proto: "jsonrpc", Body: "plain", Scenario: "binary", Err: errChanged,
-			Why: "bodies are JSON whatever the codec, and encoding/json replaces what is no UTF-8 in a string",
-		},
+		{Proto: "jsonrpc", Body: "plain", Scenario: "binary", Err: proto.ErrNotText, Why: "bodies are JSON whatever the codec"},
+		{Proto: "jsonrpc", Body: "form", Scenario: "binary", Err: proto.ErrNotText, Why: "bodies are JSON whatever the codec"},
 	},
 )
 

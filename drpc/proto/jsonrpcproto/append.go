@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
@@ -63,6 +64,9 @@ func (p *jsonrpc) appendMessage(dst []byte, m *message.Msg) ([]byte, *request, e
 
 func (p *jsonrpc) appendRequest(dst []byte, m *message.Msg) ([]byte, error) {
 	method := m.ServiceMethod()
+	if !utf8.ValidString(method) {
+		return dst, fmt.Errorf("%w: a service method that is %w", ErrUnsupported, proto.ErrNotText)
+	}
 	if err := proto.CheckHeaderPart("service method", len(method)); err != nil {
 		return dst, err
 	}
@@ -152,7 +156,7 @@ func appendBody(dst []byte, m *message.Msg) ([]byte, error) {
 	case []byte, *[]byte:
 		return tidy(dst, at)
 	}
-	return dst, nil
+	return dst, checkText(dst[at:], m.Body())
 }
 
 // tidy makes bytes that bypassed the codec fit into a line, behind dst[:at].
