@@ -61,8 +61,8 @@ func appendRequest(dst []byte, m *message.Msg) ([]byte, error) {
 	defer bufpool.Put(head)
 	var host string
 	head.B, host = appendTarget(append(head.B, requestStart...), m.ServiceMethod())
-	if n := len(head.B); n > maxLine {
-		return dst, tooLong("bytes of service method", n, maxLine)
+	if n, most := len(head.B), maxLine-len(" HTTP/1.1\r"); n > most {
+		return dst, tooLong("bytes of service method", n, most)
 	}
 	head.B = append(head.B, " HTTP/1.1\r\n"...)
 	var list [16]header
@@ -244,13 +244,13 @@ func appendHeaders(dst []byte, headers []header) ([]byte, error) {
 		} else {
 			dst = append(dst, h.value...)
 		}
-		if n := len(dst) - at; n > maxLine {
-			return dst, tooLong("bytes of header "+h.name, n, maxLine)
+		if n := len(dst) - at; n >= maxLine {
+			return dst, tooLong("bytes of header "+h.name, n, maxLine-1)
 		}
 		dst = append(dst, "\r\n"...)
 	}
-	if n := len(dst) - start; n > maxHead-maxLine {
-		return dst, tooLong("bytes of headers", n, maxHead-maxLine)
+	if n := len(dst) - start; n > maxFields {
+		return dst, tooLong("bytes of headers", n, maxFields)
 	}
 	return dst, nil
 }

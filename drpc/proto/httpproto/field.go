@@ -21,7 +21,7 @@ func splitField(line []byte) (f field, ok bool) {
 	return f, validName(f.name) && validValue(f.value)
 }
 
-func trimBlanks(b []byte) []byte {
+func trimBlanks[T string | []byte](b T) T {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
 	}

@@ -23,8 +23,10 @@ const (
 	// maxHead is the size in bytes of the first line and all headers; it is also that of all trailers, chunk sizes and
 	// chunk extensions of one body together.
 	maxHead = 64 << 10
-	// maxLine is the size in bytes of one of these lines.
+	// maxLine is the size in bytes of one of these lines, without its line feed.
 	maxLine = 16 << 10
+	// maxFields is how many bytes of headers are sent: the longest first line and the empty one at the end fit beside them.
+	maxFields = maxHead - maxLine - len("\n\r\n")
 	// maxLines is how many headers there may be.
 	maxLines = 128
 )

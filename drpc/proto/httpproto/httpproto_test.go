@@ -2,6 +2,7 @@ package httpproto_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -93,57 +94,123 @@ func TestFramesAreThoseOfOlderPeers(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	if id, name := kit.New(nil).Version(); id != 104 || name != "http" {
-		t.Errorf("%d %q", id, name)
-	}
+	kit.Version(t, 104, "http")
+}
+
+func TestPackingIsDeterministic(t *testing.T) {
+	t.Parallel()
+	kit.Deterministic(t)
 }
 
 func TestWhatHTTPCannotCarryIsRefused(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 20_000)
+	unsupported := func(with message.MsgSetting, text string) prototest.Refusal {
+		return prototest.Refusal{With: with, Want: httpproto.ErrUnsupported, Text: text}
+	}
+	tooLong := func(with message.MsgSetting) prototest.Refusal {
+		return prototest.Refusal{With: with, Want: proto.ErrHeaderTooLong}
+	}
+	manyKeys := func(n int, value string) message.MsgSetting {
+		return func(m message.Message) {
+			for i := range n {
+				m.Meta().Set(fmt.Sprintf("K%d", i), value)
+			}
+		}
+	}
+	kit.Refuses(t, "", map[string]prototest.Refusal{
+		"a push":              unsupported(message.WithMType(message.TypePush), "unsupport message type: 3(PUSH)"),
+		"another filter":      unsupported(message.WithTFilterPipe('5'), "unsupport tfilter : md5"),
+		"a line feed":         unsupported(message.WithSetMeta("A", "b\r\nX-Seq: 9"), ""),
+		"a blank before":      unsupported(message.WithSetMeta("A", " b"), ""),
+		"a tab behind":        unsupported(message.WithSetMeta("A", "b\t"), ""),
+		"a key with a blank":  unsupported(message.WithSetMeta("a b", "c"), ""),
+		"an empty key":        unsupported(message.WithSetMeta("", "c"), ""),
+		"framing as meta":     unsupported(message.WithSetMeta("content-length", "7"), ""),
+		"one header twice":    unsupported(message.WithSetMetas(map[string]any{"a": "1", "A": "2"}), ""),
+		"a host of two lines": unsupported(message.WithServiceMethod("http://a\r\nb: c/"), ""),
+		"a long value":        tooLong(message.WithSetMeta("A", long)),
+		"a long path":         tooLong(message.WithServiceMethod("/" + long)),
+		"many headers":        tooLong(manyKeys(200, "v")),
+		"long headers":        tooLong(manyKeys(5, long[:12_000])),
+	})
+}
+
+// What is sent must be taken: a receiver ends the session over a head that is too long.
+func TestTheLongestHeadsThatAreSentAreTaken(t *testing.T) {
+	t.Parallel()
+	meta := func(keys, size int) message.Message {
+		m := prototest.Call(1)
+		for i := range keys {
+			m.Meta().Set(fmt.Sprintf("K%03d", i), strings.Repeat("v", size))
+		}
+		return m
+	}
 	for name, tt := range map[string]struct {
-		with message.MsgSetting
-		want error
-		text string
+		from, to int
+		message  func(n int) message.Message
 	}{
-		"a push":              {message.WithMType(message.TypePush), httpproto.ErrUnsupported, "unsupport message type: 3(PUSH)"},
-		"another filter":      {message.WithTFilterPipe('5'), httpproto.ErrUnsupported, "unsupport tfilter : md5"},
-		"a line feed":         {message.WithSetMeta("A", "b\r\nX-Seq: 9"), httpproto.ErrUnsupported, ""},
-		"a key with a blank":  {message.WithSetMeta("a b", "c"), httpproto.ErrUnsupported, ""},
-		"an empty key":        {message.WithSetMeta("", "c"), httpproto.ErrUnsupported, ""},
-		"framing as meta":     {message.WithSetMeta("content-length", "7"), httpproto.ErrUnsupported, ""},
-		"one header twice":    {message.WithSetMetas(map[string]any{"a": "1", "A": "2"}), httpproto.ErrUnsupported, ""},
-		"a channel as meta":   {message.WithSetMetas(map[string]any{"a": make(chan int)}), nil, ""},
-		"a long value":        {message.WithSetMeta("A", long), proto.ErrHeaderTooLong, ""},
-		"a long path":         {message.WithServiceMethod("/" + long), proto.ErrHeaderTooLong, ""},
-		"a host of two lines": {message.WithServiceMethod("http://a\r\nb: c/"), httpproto.ErrUnsupported, ""},
-		"many headers": {func(m message.Message) {
-			for i := range 200 {
-				m.Meta().Set(fmt.Sprintf("K%d", i), "v")
-			}
-		}, proto.ErrHeaderTooLong, ""},
-		"long headers": {func(m message.Message) {
-			for i := range 5 {
-				m.Meta().Set(fmt.Sprintf("K%d", i), long[:12_000])
-			}
-		}, proto.ErrHeaderTooLong, ""},
-		"many filters": {message.WithTFilterPipe(bytes.Repeat([]byte("z"), 17)...), proto.ErrTooManyFilters, ""},
-		"above the limit": {func(m message.Message) {
-			message.From(m).SetSizeLimit(50)
-		}, message.ErrExceedMessageSizeLimit, ""},
+		"service method": {16_360, 16_400, func(n int) message.Message {
+			return prototest.Call(1, message.WithServiceMethod("/"+strings.Repeat("x", n)))
+		}},
+		"header":  {16_360, 16_400, func(n int) message.Message { return meta(1, n) }},
+		"headers": {100, 130, func(n int) message.Message { return meta(n, 1) }},
+		"all headers": {12_150, 12_350, func(n int) message.Message {
+			m := meta(4, n)
+			m.SetServiceMethod("/" + strings.Repeat("x", 16_367))
+			return m
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := kit.Refused(t, prototest.Call(1, tt.with), tt.want)
-			if tt.text != "" && err.Error() != tt.text {
-				t.Errorf("%v", err)
+			sent, refused := 0, 0
+			for n := tt.from; n < tt.to; n++ {
+				frame, err := kit.Framer(t).AppendFrame(nil, message.From(tt.message(n)))
+				if errors.Is(err, proto.ErrHeaderTooLong) {
+					refused++
+					continue
+				}
+				sent++
+				for how, got := range kit.Parse(t, frame, func() any { return new([]int) }) {
+					if err != nil || got.Err != nil {
+						t.Fatalf("%d: %v, %s: %v", n, err, how, got.Err)
+					}
+				}
+			}
+			if sent == 0 || refused == 0 {
+				t.Errorf("%d were sent, %d refused", sent, refused)
 			}
 		})
 	}
-	stat := status.New(1, long[:10_000]+strings.Repeat("y", 60_000))
-	if err := kit.Refused(t, prototest.Failed(1, stat), proto.ErrHeaderTooLong); err == nil {
-		t.Error("a status of 70,000 bytes is sent")
+}
+
+type text string
+
+func TestMetaThatIsNoStringIsWrittenAsJSON(t *testing.T) {
+	t.Parallel()
+	m := prototest.Call(1, message.WithSetMetas(map[string]any{
+		"Number": 7, "Text": text(`"q" \ <é>`), "Empty": text(""), "List": []string{"a", "b"}, "None": nil,
+	}))
+	for how, got := range kit.Parse(t, kit.Pack(t, m), func() any { return new([]int) }) {
+		want := map[string]any{
+			"Number": "7", "Text": `"q" \ <é>`, "Empty": "", "List": `["a","b"]`, "None": "null",
+			"Accept-Encoding": "gzip", "User-Agent": "drpc-httpproto/1.1",
+		}
+		for key, value := range want {
+			if v := got.Meta().Get(key); got.Err != nil || v != value {
+				t.Errorf("%s: %s is %q (%v), want %q", how, key, v, got.Err, value)
+			}
+		}
+		if n := got.Meta().Size(); n != len(want) {
+			t.Errorf("%s: %v", how, got.Meta())
+		}
 	}
+}
+
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	kit.Connection(t, prototest.Golden(t, "call"), prototest.Golden(t, "call_gzip"), prototest.Golden(t, "reply_err"),
+		kit.Pack(t, prototest.Call(3, message.WithBody(strings.Repeat("three", 2000)))))
 }
 
 func TestContentTypes(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/osgochina/dmicro/drpc/codec"
@@ -180,11 +179,9 @@ func metaHeader(k, v any) (h header, err error) {
 	}
 	h = header{name: canonical(key)}
 	if h.value, ok = v.(string); !ok {
-		text, err := json.Marshal(v)
-		if err != nil {
+		if h.value, err = jsonText(v); err != nil {
 			return h, fmt.Errorf("http proto: meta %q: %w", key, err)
 		}
-		h.value = strings.Trim(string(text), `"`)
 	}
 	switch {
 	case !validName(key):
@@ -193,6 +190,19 @@ func metaHeader(k, v any) (h header, err error) {
 		err = unsupported("http proto: meta key " + h.name + " is a header of the protocol itself")
 	case !validValue(h.value):
 		err = unsupported("http proto: the value of meta key " + key + " has control characters")
+	case len(trimBlanks(h.value)) < len(h.value):
+		err = unsupported("http proto: the value of meta key " + key + " begins or ends with a blank")
 	}
 	return h, err
+}
+
+// jsonText returns v as JSON, without the quotes and escapes if that is a string.
+func jsonText(v any) (string, error) {
+	text, err := json.Marshal(v)
+	if err != nil || text[0] != '"' {
+		return string(text), err
+	}
+	var s string
+	err = json.Unmarshal(text, &s)
+	return s, err
 }

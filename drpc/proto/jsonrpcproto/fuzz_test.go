@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/message"
@@ -13,14 +12,6 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/jsonrpcproto"
 	"github.com/osgochina/dmicro/drpc/status"
 )
-
-// duplex is a connection whose answers are kept apart from what it is fed.
-type duplex struct {
-	io.Reader
-	answers bytes.Buffer
-}
-
-func (d *duplex) Write(b []byte) (int, error) { return d.answers.Write(b) }
 
 // FuzzParseFrame: whatever comes, no panic; each request is what encoding/json reads in its line; and whatever is answered
 // is lines of JSON.
@@ -32,7 +23,7 @@ func FuzzParseFrame(f *testing.F) {
 	f.Add([]byte(" {\"id\":1.5,\"method\":\"\\ud83d\\ude00\\\\\\\"\",\"params\":\"\\\"]}\"}\r\n\n[]\n{]\n"))
 	f.Add([]byte(`{"jsonrpc":"2.0","id":"7","error":{"code":-32601,"message":"m","data":{"code":404,"msg":"x","cause":""}},"mtype":5}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := &duplex{Reader: bytes.NewReader(b)}
+		d := &prototest.Duplex{Reader: bytes.NewReader(b)}
 		p := jsonrpcproto.NewJSONRPCProtoFunc()(d)
 		for {
 			m := message.NewMessage(message.WithBody(new([]byte)))
@@ -44,7 +35,7 @@ func FuzzParseFrame(f *testing.F) {
 				answer(t, p, m)
 			}
 		}
-		for line := range bytes.Lines(d.answers.Bytes()) {
+		for line := range bytes.Lines(d.Answers.Bytes()) {
 			if !json.Valid(line) {
 				t.Fatalf("answered %q to %q", line, b)
 			}
@@ -107,7 +98,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err = kit.Framer(t).ParseFrame(frame, message.From(got)); err != nil {
 			t.Fatalf("%v\n%s", err, frame)
 		}
-		if got.Seq() != m.Seq() || got.MType() != mtype || got.ServiceMethod() != prototest.Text(m.ServiceMethod()) {
+		if got.Seq() != m.Seq() || got.MType() != mtype || got.ServiceMethod() != m.ServiceMethod() {
 			t.Errorf("%v from %s", got, frame)
 		}
 		if key != "" && got.Meta().Get(prototest.Text(key)) != prototest.Text(value) {

@@ -1,6 +1,8 @@
 package jsonrpcproto_test
 
 import (
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -44,34 +46,85 @@ func TestFramesAreThoseOfOlderPeers(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	if id, name := kit.New(nil).Version(); id != 3 || name != "jsonrpc" {
-		t.Errorf("%d %q", id, name)
-	}
+	kit.Version(t, 3, "jsonrpc")
+}
+
+func TestPackingIsDeterministic(t *testing.T) {
+	t.Parallel()
+	kit.Deterministic(t)
 }
 
 func TestWhatALineCannotCarryIsRefused(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 70_000)
-	for name, tt := range map[string]struct {
-		with message.MsgSetting
-		want error
-	}{
-		"a filter":          {message.WithTFilterPipe('z'), jsonrpcproto.ErrUnsupported},
-		"bytes":             {message.WithBody([]byte("no json")), jsonrpcproto.ErrUnsupported},
-		"half an object":    {message.WithBody([]byte(`1},"x":{`)), jsonrpcproto.ErrUnsupported},
-		"a type":            {message.WithMType(9), jsonrpcproto.ErrUnsupported},
-		"a long method":     {message.WithServiceMethod(long), proto.ErrHeaderTooLong},
-		"long meta":         {message.WithSetMeta("a", long), proto.ErrHeaderTooLong},
-		"a channel":         {message.WithBody(make(chan int)), nil},
-		"a channel in meta": {message.WithSetMetas(map[string]any{"a": make(chan int)}), nil},
-		"above the limit":   {func(m message.Message) { message.From(m).SetSizeLimit(50) }, message.ErrExceedMessageSizeLimit},
+	unsupported := func(with message.MsgSetting) prototest.Refusal {
+		return prototest.Refusal{With: with, Want: jsonrpcproto.ErrUnsupported}
+	}
+	kit.Refuses(t, "", map[string]prototest.Refusal{
+		"a filter":       unsupported(message.WithTFilterPipe('z')),
+		"17 filters":     unsupported(message.WithTFilterPipe([]byte(strings.Repeat("z", 17))...)),
+		"bytes":          unsupported(message.WithBody([]byte("no json"))),
+		"half an object": unsupported(message.WithBody([]byte(`1},"x":{`))),
+		"a type":         unsupported(message.WithMType(9)),
+		"method":         unsupported(message.WithServiceMethod("/\xff")),
+	})
+}
+
+// own writes itself, with an escape that encoding/json uses for what is no UTF-8.
+type own string
+
+func (own) MarshalJSON() ([]byte, error) { return []byte(`"\ufffd"`), nil }
+
+type tree struct {
+	Name  string            `json:"name,omitempty"`
+	Next  *tree             `json:"next,omitempty"`
+	Any   any               `json:"any,omitempty"`
+	Map   map[string]string `json:"map,omitempty"`
+	List  [1]string         `json:"list"`
+	Own   own               `json:"own"`
+	Raw   json.RawMessage   `json:"raw,omitempty"`
+	Bytes []byte            `json:"bytes,omitempty"`
+	Out   string            `json:"-"`
+	out   *tree             // encoding/json does not see it, nor must anybody else: it may lead back to the whole
+}
+
+func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
+	t.Parallel()
+	bad := "a\xff"
+	var none *tree
+	for name, body := range map[string]any{
+		"string": bad, "pointer": &bad, "list": []string{"ok", bad}, "any": []any{1, map[string]any{"k": bad}},
+		"key": map[string]int{bad: 1}, "field": tree{Name: bad}, "deep": &tree{Next: &tree{Any: tree{Map: map[string]string{"k": bad}}}},
+		"array": tree{List: [1]string{bad}}, "half a surrogate": "\xed\xa0\x80",
+	} {
+		for _, codec := range []string{"plain", "json", "form"} {
+			m := prototest.Call(1, message.WithBody(body), message.WithBodyCodec(codec))
+			if err := kit.Refused(t, m, proto.ErrNotText); !errors.Is(err, jsonrpcproto.ErrUnsupported) {
+				t.Errorf("%s: %v", name, err)
+			}
+			reply := prototest.Call(1, message.WithBody(body), message.WithMType(message.TypeReply))
+			_ = kit.Refused(t, reply, proto.ErrNotText)
+		}
+	}
+	loop := &tree{Name: "\ufffd", Own: "x", Out: bad}
+	loop.out = loop
+	for name, body := range map[string]any{
+		"text": "é世界😀\u2028", "the replacement itself": "\ufffd", "its escape": `\ufffd`, "written by itself": own(bad), "nothing": none,
+		"raw": tree{Raw: json.RawMessage(`"\ufffd"`)}, "a loop that is not sent": loop, "bytes": tree{Bytes: []byte(bad)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_ = kit.Refused(t, prototest.Call(1, tt.with), tt.want)
+			want, err := json.Marshal(body)
+			if got := string(kit.Pack(t, prototest.Call(1, message.WithBody(body)))); err != nil || !strings.Contains(got, `"params":`+string(want)+`,`) {
+				t.Errorf("%v: %s, want %s", err, got, want)
+			}
 		})
 	}
-	_ = kit.Refused(t, prototest.Failed(1, status.New(1, long)), proto.ErrHeaderTooLong)
+}
+
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	kit.Connection(t, prototest.Golden(t, "call"), prototest.Golden(t, "reply_nil"), prototest.Golden(t, "reply_err"),
+		kit.Pack(t, prototest.Call(3, message.WithBody(strings.Repeat("three", 2000)))))
 }
 
 func TestBytesBecomeOneLine(t *testing.T) {

@@ -44,9 +44,12 @@ func TestFramesAreThoseOfOlderPeers(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	if id, name := kit.New(nil).Version(); id != 112 || name != "protobuf" {
-		t.Errorf("%d %q", id, name)
-	}
+	kit.Version(t, 112, "protobuf")
+}
+
+func TestPackingIsDeterministic(t *testing.T) {
+	t.Parallel()
+	kit.Deterministic(t)
 }
 
 // payloadType is the message as older peers declare it, in no registry.

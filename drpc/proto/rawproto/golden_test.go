@@ -9,7 +9,6 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/internal/prototest"
-	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
@@ -77,23 +76,6 @@ func TestStatusWithOddTextIsJSON(t *testing.T) {
 	}
 }
 
-func TestPackingIsDeterministic(t *testing.T) {
-	t.Parallel()
-	make1 := func() message.Message {
-		m := prototest.Call(5)
-		for _, k := range []string{"z", "a", "m", "q", "b", "c", "y"} {
-			m.Meta().Set(k, k)
-		}
-		return m
-	}
-	want := kit.Pack(t, make1())
-	for range 50 {
-		if got := kit.Pack(t, make1()); !bytes.Equal(got, want) {
-			t.Fatalf("%x\n%x", got, want)
-		}
-	}
-}
-
 func TestAppendFrameKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "5", "z", "a", "5a", "z5"} {
@@ -113,11 +95,14 @@ func TestAppendFrameKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestVersionIsSixRaw(t *testing.T) {
+func TestVersion(t *testing.T) {
 	t.Parallel()
-	if id, name := rawproto.NewRawProtoFunc()(nil).Version(); id != 6 || name != "raw" {
-		t.Errorf("%d %q", id, name)
-	}
+	kit.Version(t, 6, "raw")
+}
+
+func TestPackingIsDeterministic(t *testing.T) {
+	t.Parallel()
+	kit.Deterministic(t)
 }
 
 func TestSequenceNumbers(t *testing.T) {

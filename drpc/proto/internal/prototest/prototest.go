@@ -54,6 +54,14 @@ var ErrReadOnly = errors.New("read only")
 // Write fails.
 func (ReadOnly) Write([]byte) (int, error) { return 0, ErrReadOnly }
 
+// Duplex is a connection whose answers are kept apart from what it is fed.
+type Duplex struct {
+	io.Reader
+	Answers bytes.Buffer
+}
+
+func (d *Duplex) Write(b []byte) (int, error) { return d.Answers.Write(b) }
+
 // Kit tests the protocol that New makes.
 type Kit struct{ New proto.ProtoFunc }
 
