@@ -1,0 +1,137 @@
+package peers
+
+import (
+	"errors"
+	"net"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/socket"
+)
+
+// echoMethod is the service method of ours.
+const echoMethod = "/echo"
+
+// oursDefault is DMicro with its default configuration and protobuf bodies.
+func oursDefault() Peer {
+	return variant{}.peer("ours", "DMicro: raw protocol, protobuf body, default configuration", Ours)
+}
+
+// variant is DMicro with something switched on. Its zero value is the default configuration with protobuf bodies.
+type variant struct {
+	plugins []drpc.Plugin
+	proto   []socket.ProtoFunc
+	// setup changes an endpoint before it is used.
+	setup func(e drpc.Endpoint, server bool) error
+	// settings returns what is sent along with a call, and a function to run after it.
+	settings func() (settings []message.MsgSetting, done func())
+	// json makes the bodies JSON.
+	json bool
+}
+
+// jsonBody is the body of variants that use JSON, whose bytes become base64.
+type jsonBody struct {
+	Value []byte `json:"value"`
+}
+
+func (v variant) peer(name, about string, kind Kind) Peer {
+	return Peer{Name: name, About: about, Kind: kind, Serve: v.serve, Dial: v.dial}
+}
+
+func (v variant) endpoint(server bool, plugins ...drpc.Plugin) (drpc.Endpoint, error) {
+	cfg := drpc.EndpointConfig{DefaultBodyCodec: "protobuf"}
+	if v.json {
+		cfg.DefaultBodyCodec = "json"
+	}
+	if server {
+		cfg.ListenIP = "127.0.0.1"
+	}
+	e, err := drpc.New(cfg, append(plugins, v.plugins...)...)
+	if err != nil || v.setup == nil {
+		return e, err
+	}
+	return e, v.setup(e, server)
+}
+
+func (v variant) serve() (Server, error) {
+	bound := make(chan net.Addr, 1)
+	e, err := v.endpoint(true, announcer(bound))
+	if err != nil {
+		return Server{}, err
+	}
+	if v.json {
+		drpc.HandleCall(e, echoMethod, func(_ drpc.CallCtx, arg *jsonBody) (*jsonBody, *drpc.Status) { return arg, nil })
+	} else {
+		drpc.HandleCall(e, echoMethod, func(_ drpc.CallCtx, arg *wrapperspb.BytesValue) (*wrapperspb.BytesValue, *drpc.Status) {
+			return arg, nil
+		})
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- e.ListenAndServe(v.proto...) }()
+	select {
+	case err := <-ended:
+		return Server{}, err
+	case addr := <-bound:
+		return Server{Addr: addr.String(), Stop: func() {
+			_ = e.Close() // what a client left behind is of no interest
+			<-ended
+		}}, nil
+	}
+}
+
+// announcer is a plugin that tells where the endpoint listens.
+type announcer chan<- net.Addr
+
+func (announcer) Name() string                       { return "announcer" }
+func (a announcer) AfterListen(bound net.Addr) error { a <- bound; return nil }
+
+func (v variant) dial(addr string) (Client, error) {
+	e, err := v.endpoint(false)
+	if err != nil {
+		return nil, err
+	}
+	sess, stat := e.Dial(addr, v.proto...)
+	if !stat.OK() {
+		return nil, errors.Join(stat.Cause(), e.Close())
+	}
+	return connection{
+		caller: func(body []byte) func() ([]byte, error) { return v.caller(sess, body) },
+		close:  e.Close,
+	}, nil
+}
+
+func (v variant) caller(sess drpc.Session, body []byte) func() ([]byte, error) {
+	call := func(arg, reply any) error {
+		return callError(sess.Call(echoMethod, arg, reply).Status())
+	}
+	if v.settings != nil {
+		call = func(arg, reply any) error {
+			settings, done := v.settings()
+			defer done()
+			return callError(sess.Call(echoMethod, arg, reply, settings...).Status())
+		}
+	}
+	if v.json {
+		arg := &jsonBody{Value: body}
+		return func() ([]byte, error) {
+			reply := new(jsonBody)
+			err := call(arg, reply)
+			return reply.Value, err
+		}
+	}
+	arg := wrapperspb.Bytes(body)
+	return func() ([]byte, error) {
+		reply := new(wrapperspb.BytesValue)
+		err := call(arg, reply)
+		return reply.Value, err
+	}
+}
+
+func callError(stat *drpc.Status) error {
+	if stat.OK() {
+		return nil
+	}
+	return errors.New(stat.String())
+}
