@@ -1,0 +1,76 @@
+package graceful
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// notifyName is the variable in which systemd says where it listens.
+const notifyName = "NOTIFY_SOCKET"
+
+// What systemd is told, in the words of sd_notify(3).
+const (
+	notifyReady     = "READY=1"
+	notifyReloading = "RELOADING=1"
+	notifyStopping  = "STOPPING=1"
+)
+
+func mainPID(pid int) string { return "MAINPID=" + strconv.Itoa(pid) }
+
+// Notify tells the service manager something, in assignments such as "STATUS=warming up", as sd_notify(3) does. It
+// reports false, and no error, when there is no service manager that wants to know (NOTIFY_SOCKET is not set).
+//
+// READY, RELOADING with its time, MAINPID and STOPPING are sent by Ready, Reload and Stop themselves, so a unit may
+// have Type=notify or Type=notify-reload with the default NotifyAccess=main. Whether a notification arrives decides
+// nothing: systemd has its own limits for a service that stays silent.
+func Notify(assignments ...string) (sent bool, err error) {
+	path, ok := realSystem().lookupEnv(notifyName)
+	if !ok || path == "" {
+		return false, nil
+	}
+	return true, notify(path, assignments)
+}
+
+func notify(path string, assignments []string) error {
+	if path[0] != '@' && path[0] != '/' {
+		return fmt.Errorf("graceful: %s %q is not a socket of this machine", notifyName, path)
+	}
+	for _, a := range assignments {
+		if strings.ContainsRune(a, '\n') {
+			return fmt.Errorf("graceful: notification %q is more than one line", a)
+		}
+	}
+	// A leading @ is what package net writes for an abstract socket, too.
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("graceful: notify: %w", err)
+	}
+	_, err = conn.Write([]byte(strings.Join(assignments, "\n")))
+	if err := errors.Join(err, conn.Close()); err != nil {
+		return fmt.Errorf("graceful: notify: %w", err)
+	}
+	return nil
+}
+
+// tell sends what systemd should know about this process. A worker is its master's business.
+func (u *Upgrader) tell(assignments ...string) {
+	path, ok := u.sys.lookupEnv(notifyName)
+	if !ok || path == "" || u.worker {
+		return
+	}
+	assignments = nonEmpty(assignments)
+	_ = notify(path, assignments) // see Notify: decides nothing
+}
+
+func nonEmpty(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
