@@ -28,7 +28,7 @@ var Layers = []Layer{
 		{Path: "drpc/codec", Beside: []string{"internal/*"}},
 		{Path: "drpc/tfilter", Beside: []string{"internal/*"}},
 		{Path: "logger", Beside: []string{"internal/*"}},
-		{Path: "eventbus", Beside: []string{"internal/*"}},
+		{Path: "eventbus", Beside: []string{"logger"}},
 	}},
 	{Name: "L1", What: "the message", Rows: []Row{
 		{Path: "drpc/message"},

@@ -1,0 +1,14 @@
+package eventbus
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/osgochina/dmicro/logger"
+)
+
+func TestMain(m *testing.M) {
+	logger.SetLevel(logger.LevelCritical) // tests cause errors on purpose
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+}
