@@ -147,38 +147,52 @@ func honestFrames(t *testing.T, p Proto) [][]byte {
 	return frames
 }
 
-// bombs are frames of 2 MB whose payload inflates to 2 GiB, in the protocols that can have such a payload.
-var bombs = map[string]func(payload []byte) []byte{
-	"raw": func(payload []byte) []byte {
-		head := binary.BigEndian.AppendUint32(nil, uint32(7+len(payload)))
-		return append(append(head, 1, 1, tfilter.GzipId), payload...)
+// bombs put a frame around a payload that passed gzip the given number of times, in the protocols that can have such a
+// payload; http has it once.
+var bombs = map[string]func(payload []byte, times int) []byte{
+	"raw": func(payload []byte, times int) []byte {
+		head := binary.BigEndian.AppendUint32(nil, uint32(6+times+len(payload)))
+		return filtered(append(head, 1), payload, times)
 	},
 	"json":     prefixedBomb,
 	"protobuf": prefixedBomb,
-	"http": func(payload []byte) []byte {
+	"http": func(payload []byte, _ int) []byte {
 		return append(fmt.Appendf(nil, "POST /sum HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"+
 			"Content-Encoding: gzip\r\nX-Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(payload)), payload...)
 	},
 }
 
-func prefixedBomb(payload []byte) []byte {
-	head := binary.BigEndian.AppendUint32(nil, uint32(2+len(payload)))
-	return append(append(head, 1, tfilter.GzipId), payload...)
+func prefixedBomb(payload []byte, times int) []byte {
+	return filtered(binary.BigEndian.AppendUint32(nil, uint32(1+times+len(payload))), payload, times)
 }
 
-func TestFrameThatInflatesWithoutEndIsRefused(t *testing.T) {
-	registerFilters()
-	const frameSize, zeros = 2 << 20, 4 << 20
-	var member bytes.Buffer
-	w := gzip.NewWriter(&member)
-	if _, err := w.Write(make([]byte, zeros)); err != nil {
+func filtered(head, payload []byte, times int) []byte {
+	head = append(append(head, byte(times)), bytes.Repeat([]byte{tfilter.GzipId}, times)...)
+	return append(head, payload...)
+}
+
+// zip compresses b.
+func zip(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// A gzip stream may have many members, and is as cheap to make as one of them.
-	payload := bytes.Repeat(member.Bytes(), frameSize/member.Len())
+	return out.Bytes()
+}
+
+func TestFrameThatInflatesWithoutEndIsRefused(t *testing.T) {
+	registerFilters()
+	const frameSize, zeros = 2 << 20, 4 << 20
+	// A gzip stream may have many members, and is as cheap to make as one of them. gzip has no more than 2 GiB in 2 MB, but
+	// it passes a second time.
+	member := zip(t, make([]byte, zeros))
+	once := bytes.Repeat(member, frameSize/len(member))
+	twice := zip(t, bytes.Repeat(member, 4<<30/zeros))
 	for _, p := range Protos {
 		build := bombs[p.Name]
 		if build == nil {
@@ -187,16 +201,17 @@ func TestFrameThatInflatesWithoutEndIsRefused(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			sess := TCP(t, func(e drpc.Endpoint) { drpc.HandleCall(e, "/sum", sum) }, p.Make())
 			honest(t, sess)
-			frame := build(payload)
-			var before, after runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			if err := throw(sess.RemoteAddr(), frame); err != nil {
-				t.Error(err)
-			}
-			runtime.ReadMemStats(&after)
-			if grown := int64(after.HeapSys+after.StackSys) - int64(before.HeapSys+before.StackSys); grown > 16<<20 {
-				t.Errorf("memory has grown by %d bytes", grown)
+			for what, frame := range map[string][]byte{"2 GiB": build(once, 1), "4 GiB": build(twice, 2)} {
+				var before, after runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				if err := throw(sess.RemoteAddr(), frame); err != nil {
+					t.Error(err)
+				}
+				runtime.ReadMemStats(&after)
+				if grown := int64(after.HeapSys+after.StackSys) - int64(before.HeapSys+before.StackSys); grown > 16<<20 {
+					t.Errorf("%s: memory has grown by %d bytes", what, grown)
+				}
 			}
 			honest(t, sess)
 		})
