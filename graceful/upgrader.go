@@ -192,7 +192,9 @@ func (u *Upgrader) Stop() error {
 	sockets := slices.Clone(u.sockets)
 	close(u.quit)
 	u.mu.Unlock()
-	u.tell(notifyStopping)
+	if before != starting || !u.parent.gates() {
+		u.tell(notifyStopping) // the predecessor of a process that never got ready serves on
+	}
 	u.parent.forget()
 	var first error
 	for _, s := range sockets {
