@@ -323,30 +323,12 @@ func TestSequenceNumbers(t *testing.T) {
 
 func TestWhatCannotBeSentIsRefused(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", proto.MaxHeaderPart+1)
-	for name, tt := range map[string]struct {
-		set  message.MsgSetting
-		want error
-	}{
-		"method too long":     {message.WithServiceMethod(long), proto.ErrHeaderTooLong},
-		"status too long":     {message.WithStatus(status.New(1, long)), proto.ErrHeaderTooLong},
-		"meta too long":       {message.WithSetMeta("k", long), proto.ErrHeaderTooLong},
-		"method is not UTF-8": {message.WithServiceMethod("/\xff"), jsonproto.ErrNotText},
-		"body is not UTF-8":   {message.WithBody([]byte("\x08\xff")), jsonproto.ErrNotText},
-		"body is half a rune": {message.WithBody([]byte("é")[:1]), jsonproto.ErrNotText},
-		"body is a surrogate": {message.WithBody([]byte("\xed\xa0\x80")), jsonproto.ErrNotText},
-		"17 filters":          {message.WithTFilterPipe([]byte(strings.Repeat("5", 17))...), proto.ErrTooManyFilters},
-		"body":                {message.WithBody(make(chan int)), nil},
-		"meta value":          {message.WithSetMetas(map[string]any{"k": make(chan int)}), nil},
-		"codec":               {message.WithBodyCodec("no such codec"), codec.ErrUnsupported},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if err := kit.Refused(t, prototest.Call(1, tt.set), tt.want); !strings.HasPrefix(err.Error(), "json proto: ") {
-				t.Errorf("%v does not say where it comes from", err)
-			}
-		})
-	}
+	kit.Refuses(t, "json proto: ", map[string]prototest.Refusal{
+		"method is not UTF-8": {With: message.WithServiceMethod("/\xff"), Want: jsonproto.ErrNotText},
+		"body is not UTF-8":   {With: message.WithBody([]byte("\x08\xff")), Want: jsonproto.ErrNotText},
+		"body is half a rune": {With: message.WithBody([]byte("é")[:1]), Want: jsonproto.ErrNotText},
+		"body is a surrogate": {With: message.WithBody([]byte("\xed\xa0\x80")), Want: jsonproto.ErrNotText},
+	})
 }
 
 func TestLongHeaderPartsAreNotTaken(t *testing.T) {

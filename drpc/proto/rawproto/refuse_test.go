@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/internal/prototest"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
@@ -385,21 +386,12 @@ func TestSixteenFiltersAreTheMost(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeEncodedIsNotSent(t *testing.T) {
+func TestWhatCannotBeSentIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, set := range map[string]message.MsgSetting{
-		"body":           message.WithBody(make(chan int)),
-		"body codec":     func(m message.Message) { m.SetBodyCodec(250) },
-		"codec name":     message.WithBodyCodec("no such codec"),
-		"filter":         message.WithTFilterPipe('Q'),
-		"meta":           message.WithSetMetas(map[string]any{"k": make(chan int)}),
-		"body and codec": func(m message.Message) { m.SetBodyCodec(0) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			kit.Refused(t, prototest.Call(1, set), nil)
-		})
-	}
+	kit.Refuses(t, "", map[string]prototest.Refusal{
+		"another codec": {With: func(m message.Message) { m.SetBodyCodec(250) }, Want: codec.ErrUnsupported},
+		"no codec":      {With: func(m message.Message) { m.SetBodyCodec(0) }, Want: codec.ErrUnsupported},
+	})
 }
 
 func TestConnection(t *testing.T) {
