@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package process
+
+const hasDeathSignal = false
+
+func initProcess(string) {}
