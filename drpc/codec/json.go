@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"sync"
 )
@@ -14,6 +15,9 @@ const (
 // JSONCodec is the codec of encoding/json, in both directions just as json.Marshal
 // and json.Unmarshal work: <, > and & are escaped, no line feed at the end.
 // Errors are those of encoding/json.
+//
+// Text, integers, bools, slices of those and what an any holds take a shorter
+// way where they are plain, with the same outcome; see docs/adr/0009-json-codec.md.
 type JSONCodec struct{}
 
 // ID returns [JsonId].
@@ -23,15 +27,29 @@ func (JSONCodec) ID() byte { return JsonId }
 func (JSONCodec) Name() string { return JsonName }
 
 // Marshal is json.Marshal.
-func (JSONCodec) Marshal(v any) ([]byte, error) { return json.Marshal(v) }
+func (JSONCodec) Marshal(v any) ([]byte, error) {
+	var short [256]byte // most plain values fit, so that one allocation makes the result
+	if b, ok := appendPlainJSON(short[:0], v); ok {
+		return bytes.Clone(b), nil
+	}
+	return json.Marshal(v)
+}
 
 // Unmarshal is json.Unmarshal. A type with an UnmarshalJSON of its own must
 // copy what it keeps, as encoding/json demands.
-func (JSONCodec) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
+func (JSONCodec) Unmarshal(data []byte, v any) error {
+	if readPlainJSON(data, v) {
+		return nil
+	}
+	return json.Unmarshal(data, v)
+}
 
 // AppendMarshal implements [Appender]. Besides what the value's own methods
 // allocate it allocates only if dst is too small.
 func (JSONCodec) AppendMarshal(dst []byte, v any) ([]byte, error) {
+	if b, ok := appendPlainJSON(dst, v); ok {
+		return b, nil
+	}
 	a := jsonAppenders.Get().(*jsonAppender)
 	a.dst = dst
 	err := a.enc.Encode(v)
