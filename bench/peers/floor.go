@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"sync"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -52,6 +51,3 @@ func readFrame(r *bufio.Reader, buf []byte) (seq uint32, body []byte, err error)
 	_, err = io.ReadFull(r, buf)
 	return seq, buf, err
 }
-
-// bodies are buffers for encoded bodies on their way from one goroutine to another.
-var bodies = sync.Pool{New: func() any { return new([]byte) }}

@@ -64,25 +64,25 @@ func (c *combiner) send(seq uint32, m proto.Message) error {
 	return c.err
 }
 
+// serveMux decodes where it reads, on a stack that is deep already and out of a buffer that is in the cache; what is left
+// for the goroutine of a request is its handler and the reply.
 func serveMux(conn net.Conn) {
 	out := &combiner{conn: conn}
 	r := bufio.NewReaderSize(conn, readBuffer)
+	var in []byte
 	for {
-		buf := bodies.Get().(*[]byte)
-		seq, body, err := readFrame(r, *buf)
-		*buf = body
+		seq, body, err := readFrame(r, in)
 		if err != nil {
-			bodies.Put(buf)
+			return
+		}
+		in = body
+		msg := new(wrapperspb.BytesValue)
+		if proto.Unmarshal(body, msg) != nil {
 			return
 		}
 		out.busy.Add(1)
 		go func() {
-			msg := new(wrapperspb.BytesValue)
-			err := proto.Unmarshal(*buf, msg)
-			bodies.Put(buf)
-			if err == nil {
-				err = out.send(seq, msg)
-			}
+			err := out.send(seq, msg)
 			out.busy.Add(-1)
 			if err != nil {
 				_ = conn.Close()
@@ -101,8 +101,11 @@ type muxClient struct {
 	calls   sync.Pool
 }
 
-// muxCall waits for one reply, still encoded.
-type muxCall struct{ reply chan *[]byte }
+// muxCall waits for one reply.
+type muxCall struct {
+	reply proto.Message
+	done  chan error
+}
 
 var errMuxClosed = errors.New("connection closed")
 
@@ -114,36 +117,43 @@ func dialMux(addr string) (Client, error) {
 	c := &muxClient{
 		ended:   make(chan struct{}),
 		pending: make(map[uint32]*muxCall),
-		calls:   sync.Pool{New: func() any { return &muxCall{reply: make(chan *[]byte, 1)} }},
+		calls:   sync.Pool{New: func() any { return &muxCall{done: make(chan error, 1)} }},
 	}
 	c.out.conn = conn
 	go c.read(conn)
 	return c, nil
 }
 
+// read decodes replies for those who wait for them, for the reasons that serveMux has.
 func (c *muxClient) read(conn net.Conn) {
 	defer close(c.ended)
+	defer c.fail()
 	r := bufio.NewReaderSize(conn, readBuffer)
+	var in []byte
 	for {
-		buf := bodies.Get().(*[]byte)
-		seq, body, err := readFrame(r, *buf)
-		*buf = body
-		c.mu.Lock()
+		seq, body, err := readFrame(r, in)
 		if err != nil {
-			for _, call := range c.pending {
-				call.reply <- nil
-			}
-			c.pending = nil
-			c.mu.Unlock()
 			return
 		}
+		in = body
+		c.mu.Lock()
 		call := c.pending[seq]
 		delete(c.pending, seq)
 		c.mu.Unlock()
 		if call != nil {
-			call.reply <- buf
+			call.done <- proto.Unmarshal(body, call.reply)
 		}
 	}
+}
+
+// fail ends the calls that wait, and those to come.
+func (c *muxClient) fail() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, call := range c.pending {
+		call.done <- errMuxClosed
+	}
+	c.pending = nil
 }
 
 func (c *muxClient) Close() error {
@@ -163,6 +173,7 @@ func (c *muxClient) Caller(body []byte) func() ([]byte, error) {
 
 func (c *muxClient) call(req, reply proto.Message) error {
 	call := c.calls.Get().(*muxCall)
+	call.reply = reply
 	c.mu.Lock()
 	if c.pending == nil {
 		c.mu.Unlock()
@@ -177,12 +188,8 @@ func (c *muxClient) call(req, reply proto.Message) error {
 	if err := c.out.send(seq, req); err != nil {
 		return err
 	}
-	buf := <-call.reply
-	if buf == nil {
-		return errMuxClosed
-	}
+	err := <-call.done
+	call.reply = nil
 	c.calls.Put(call)
-	err := proto.Unmarshal(*buf, reply)
-	bodies.Put(buf)
 	return err
 }

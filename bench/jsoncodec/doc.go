@@ -1,0 +1,8 @@
+// Package jsoncodec weighs libraries for the json body codec: what each does otherwise than encoding/json, and how fast
+// each is on the shapes that calls have. It has tests and benchmarks only:
+//
+//	go test -run Differences -v ./jsoncodec
+//	go test -run '^$' -bench . -benchmem ./jsoncodec
+//
+// The decision taken from it is docs/adr/0009-json-codec.md of the main module.
+package jsoncodec
