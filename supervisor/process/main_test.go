@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// The log library has a goroutine for each file that was ever written, by design.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
+		goleak.IgnoreCurrent()) // GoFrame has goroutines of its own from the start
 }
 
 // roles are what the test binary does as a program.
