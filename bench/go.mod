@@ -6,6 +6,7 @@ require (
 	github.com/lesismal/arpc v1.2.17
 	github.com/osgochina/dmicro v0.0.0
 	github.com/smallnest/rpcx v1.9.1
+	go.uber.org/goleak v1.3.0
 	google.golang.org/grpc v1.77.0
 	google.golang.org/protobuf v1.36.12
 	storj.io/drpc v0.0.34
@@ -66,7 +67,6 @@ require (
 	go.opentelemetry.io/otel/metric v1.38.0 // indirect
 	go.opentelemetry.io/otel/sdk v1.38.0 // indirect
 	go.opentelemetry.io/otel/trace v1.38.0 // indirect
-	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/arch v0.0.0-20210923205945-b76863e36670 // indirect
 	golang.org/x/net v0.46.1-0.20251013234738-63d1a5100f82 // indirect
 	golang.org/x/sync v0.17.0 // indirect

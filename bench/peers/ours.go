@@ -16,7 +16,7 @@ const echoMethod = "/echo"
 
 // oursDefault is DMicro with its default configuration and protobuf bodies.
 func oursDefault() Peer {
-	return variant{}.peer("ours", "DMicro: raw protocol, protobuf body, default configuration", Ours)
+	return variant{}.peer(DMicro, "DMicro: raw protocol, protobuf body, default configuration", Ours)
 }
 
 // variant is DMicro with something switched on. Its zero value is the default configuration with protobuf bodies.

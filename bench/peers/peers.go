@@ -65,6 +65,9 @@ type connection struct {
 func (c connection) Caller(body []byte) func() ([]byte, error) { return c.caller(body) }
 func (c connection) Close() error                              { return c.close() }
 
+// DMicro is the name of DMicro with its default configuration.
+const DMicro = "ours"
+
 // MuxFloor is the name of the floor with a goroutine for each request, which ratios to the floor are taken of.
 const MuxFloor = "floor-mux"
 

@@ -30,7 +30,7 @@ func run(args []string) error {
 		return contest.Child(args, os.Stdin, os.Stdout)
 	}
 	flags := flag.NewFlagSet("peers", flag.ExitOnError)
-	cells := flags.String("cells", "", "settings to measure, such as a,b; all by default")
+	cells := flags.String("cells", "", "settings to measure, such as a,b; all by default, a,b with -features")
 	bodies := flags.String("bodies", "", "sizes of bodies in bytes, such as 128,1024; all by default")
 	names := flags.String("peers", "", "rows to measure; all by default")
 	features := flags.Bool("features", false, "measure what features cost, instead of peers")
@@ -38,18 +38,22 @@ func run(args []string) error {
 	flags.IntVar(&plan.Rounds, "rounds", 5, "how often to measure each row")
 	flags.DurationVar(&plan.Duration, "duration", 3*time.Second, "how long to measure a row")
 	flags.DurationVar(&plan.Warmup, "warmup", time.Second, "how long a row calls before that")
+	out := flags.String("out", "", "directory for reports: peers or features .md, .svg and .json")
 	flags.StringVar(&plan.Profiles, "profiles", "", "directory for CPU profiles of servers and clients")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	all, base := peers.Frameworks(), ""
+	all, base, name := peers.Frameworks(), "", "peers"
 	if *features {
 		all = peers.Features()
-		base = all[0].Name
+		base, name = all[0].Name, "features"
 	}
 	var err error
 	if plan.Peers, err = peers.Select(all, *names); err != nil {
 		return err
+	}
+	if *features && *cells == "" {
+		*cells = "a,b"
 	}
 	if plan.Cells, err = contest.Cells(*cells, *bodies); err != nil {
 		return err
@@ -63,8 +67,19 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	report.Figures(os.Stdout, contest.Summary(plan.Cells, plan.Peers, runs), base)
-	return nil
+	c := report.Contest{
+		Origin: report.Here(report.Command("peers", args)),
+		Rounds: plan.Rounds, Warmup: plan.Warmup, Duration: plan.Duration,
+		Runs: runs, Rows: contest.Summary(plan.Cells, plan.Peers, runs), Peers: plan.Peers, Base: base,
+	}
+	report.Figures(os.Stdout, c.Rows, base)
+	if base == "" {
+		report.Goals(os.Stdout, c.Rows)
+	}
+	if *out == "" {
+		return nil
+	}
+	return c.Save(*out, name)
 }
 
 func progress(r contest.Run, left time.Duration) {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -83,25 +81,25 @@ func (p Plan) Measure(ctx context.Context) ([]Run, error) {
 func (p Plan) row(ctx context.Context, cell Cell, peer string, round int) (Run, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Warmup+p.Duration+slack)
 	defer cancel()
-	srv, err := p.start(ctx, serverArgs(peer, p.profile(cell, peer, "server")))
+	srv, err := control.Start(ctx, p.Program, p.Stderr, serverArgs(peer, p.profile(cell, peer, "server")))
 	if err != nil {
 		return Run{}, err
 	}
 	var addr string
 	if err := srv.Await(wordReady, &addr); err != nil {
-		return Run{}, errors.Join(fmt.Errorf("server: %w", err), srv.stop())
+		return Run{}, errors.Join(fmt.Errorf("server: %w", err), srv.Stop())
 	}
-	cli, err := p.start(ctx, clientArgs(peer, addr, p.profile(cell, peer, "client"), cell, p.Warmup, p.Duration))
+	cli, err := control.Start(ctx, p.Program, p.Stderr, clientArgs(peer, addr, p.profile(cell, peer, "client"), cell, p.Warmup, p.Duration))
 	if err != nil {
-		return Run{}, errors.Join(err, srv.stop())
+		return Run{}, errors.Join(err, srv.Stop())
 	}
 	r := Run{Cell: cell, Round: round, Peer: peer}
 	err = r.converse(srv, cli)
-	return r, errors.Join(err, cli.stop(), srv.stop())
+	return r, errors.Join(err, cli.Stop(), srv.Stop())
 }
 
 // converse leads both processes through the measurement.
-func (r *Run) converse(srv, cli *child) error {
+func (r *Run) converse(srv, cli *control.Child) error {
 	var res clientResult
 	for _, step := range []struct {
 		who string
@@ -134,47 +132,4 @@ func (p Plan) profile(cell Cell, peer, side string) string {
 	}
 	name := fmt.Sprintf("%s-%d-%s-%s.pprof", cell.Letter, cell.Body, strings.ReplaceAll(peer, "/", ""), side)
 	return filepath.Join(p.Profiles, name)
-}
-
-// child is a process and the conversation with it.
-type child struct {
-	*control.Line
-	cmd   *exec.Cmd
-	stdin io.Closer
-}
-
-func (p Plan) start(ctx context.Context, args []string) (*child, error) {
-	cmd := exec.CommandContext(ctx, p.Program, args...)
-	cmd.Stderr = p.Stderr
-	cmd.WaitDelay = time.Second
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	cmd.Stdout = w
-	err = cmd.Start()
-	_ = w.Close() // the child has its own
-	if err != nil {
-		return nil, errors.Join(err, r.Close())
-	}
-	return &child{Line: control.New(r, stdin), cmd: cmd, stdin: stdin}, nil
-}
-
-// patience is how long a child may take to end when nothing is left to do.
-const patience = 5 * time.Second
-
-// stop tells the child that nobody listens any more, and waits until it is gone. One that does not go is killed, which
-// is no failure: its figures are there.
-func (c *child) stop() error {
-	_ = c.stdin.Close() // it may be gone
-	hurry := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
-	err := c.cmd.Wait()
-	if !hurry.Stop() {
-		return nil
-	}
-	return err
 }

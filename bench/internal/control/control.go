@@ -36,25 +36,41 @@ func (l *Line) Send(word string, v any) error {
 	return err
 }
 
-// Await waits for the next line, which must have this word, and decodes it into v, which may be nil. It returns io.EOF when the other side
+// Next waits for the next line and returns its word and its value, still encoded. It returns io.EOF when the other side
 // is gone.
-func (l *Line) Await(word string, v any) error {
+func (l *Line) Next() (word string, value json.RawMessage, err error) {
 	for l.in.Scan() {
-		text, ok := strings.CutPrefix(l.in.Text(), mark)
-		if !ok {
-			continue
+		if text, ok := strings.CutPrefix(l.in.Text(), mark); ok {
+			word, rest, _ := strings.Cut(text, " ")
+			return word, json.RawMessage(rest), nil
 		}
-		got, value, _ := strings.Cut(text, " ")
-		if got != word {
-			return fmt.Errorf("waited for %q, got %q", word, got)
-		}
-		if v == nil {
-			return nil
-		}
-		return json.Unmarshal([]byte(value), v)
 	}
 	if err := l.in.Err(); err != nil {
+		return "", nil, err
+	}
+	return "", nil, io.EOF
+}
+
+// Await waits for the next line, which must have this word, and decodes its value into v, which may be nil. It returns
+// io.EOF when the other side is gone.
+func (l *Line) Await(word string, v any) error {
+	got, value, err := l.Next()
+	if err != nil {
 		return err
 	}
-	return io.EOF
+	if got != word {
+		return fmt.Errorf("waited for %q, got %q", word, got)
+	}
+	if v == nil {
+		return nil
+	}
+	return json.Unmarshal(value, v)
+}
+
+// Ask sends a word with a value and waits for an answer that begins with the same word.
+func (l *Line) Ask(word string, v, answer any) error {
+	if err := l.Send(word, v); err != nil {
+		return err
+	}
+	return l.Await(word, answer)
 }
