@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -22,10 +23,10 @@ const (
 	maxPlainRoom = 512
 )
 
-// readPlainJSON decodes data if the type of v needs no reflection, if v holds
-// nothing that decoding would merge with, and if data is valid and without escapes
-// and nulls in typed places. With false v is untouched and encoding/json must do
-// it, so that whatever is unusual has one implementation.
+// readPlainJSON decodes data if the type of v is plain, if v holds nothing that
+// decoding would merge with, and if data is valid and fits. With false v is as it
+// was and encoding/json must do it, so that whatever is unusual has one
+// implementation.
 func readPlainJSON(data []byte, v any) bool {
 	switch p := v.(type) {
 	case *string:
@@ -61,7 +62,7 @@ func readPlainJSON(data []byte, v any) bool {
 	case *any:
 		return p != nil && *p == nil && readOne(data, p, (*jsonReader).value)
 	}
-	return false
+	return readPlanned(data, v)
 }
 
 // readOne sets p if data is one value that read takes, and nothing else.
@@ -136,10 +137,17 @@ func (r *jsonReader) boolean() (v, ok bool) {
 	return false, r.word("false")
 }
 
-// text reads a string without escapes.
+// text reads a string.
 func (r *jsonReader) text() (string, bool) {
+	s, ok := r.chars()
+	return string(s), ok
+}
+
+// chars is text without a copy: the result is a part of data, unless there are
+// escapes.
+func (r *jsonReader) chars() ([]byte, bool) {
 	if !r.take('"') {
-		return "", false
+		return nil, false
 	}
 	ascii := true
 	for i, c := range r.data[r.at:] {
@@ -147,14 +155,69 @@ func (r *jsonReader) text() (string, bool) {
 		case c == '"':
 			s := r.data[r.at : r.at+i]
 			r.at += i + 1
-			return string(s), ascii || utf8.Valid(s)
-		case c < ' ', c == '\\':
-			return "", false
+			return s, ascii || utf8.Valid(s)
+		case c == '\\':
+			return r.escaped(i)
+		case c < ' ':
+			return nil, false
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
 	}
-	return "", false
+	return nil, false
+}
+
+// escaped reads the rest of a string whose first escape is n bytes ahead.
+func (r *jsonReader) escaped(n int) ([]byte, bool) {
+	s := append(make([]byte, 0, n+32), r.data[r.at:r.at+n]...)
+	for r.at += n; r.at < len(r.data); {
+		c := r.data[r.at]
+		r.at++
+		switch {
+		case c == '"':
+			return s, utf8.Valid(s)
+		case c < ' ':
+			return nil, false
+		case c == '\\':
+			char, ok := r.escape()
+			if !ok {
+				return nil, false
+			}
+			s = utf8.AppendRune(s, char)
+		default:
+			s = append(s, c)
+		}
+	}
+	return nil, false
+}
+
+// escape reads what stands behind a backslash, but no surrogates: those come in
+// pairs, or are mistakes that encoding/json knows how to mend.
+func (r *jsonReader) escape() (rune, bool) {
+	c := r.peek()
+	r.at++
+	switch c {
+	case '"', '\\', '/':
+		return rune(c), true
+	case 'b':
+		return '\b', true
+	case 'f':
+		return '\f', true
+	case 'n':
+		return '\n', true
+	case 'r':
+		return '\r', true
+	case 't':
+		return '\t', true
+	case 'u':
+		if len(r.data)-r.at < 4 {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(r.data[r.at:r.at+4]), 16, 16)
+		r.at += 4
+		return rune(n), err == nil && !utf16.IsSurrogate(rune(n))
+	}
+	return 0, false
 }
 
 // digits reads digits and returns how many there are. The value counts only up
@@ -186,7 +249,10 @@ func readInt[T int | int32 | int64](r *jsonReader) (T, bool) {
 }
 
 // number reads any number that a float64 can hold.
-func (r *jsonReader) number() (float64, bool) {
+func (r *jsonReader) number() (float64, bool) { return r.float(64) }
+
+// float reads any number that a float of so many bits can hold.
+func (r *jsonReader) float(bits int) (float64, bool) {
 	start := r.at
 	minus := r.take('-')
 	n, count, ok := r.integer()
@@ -210,7 +276,7 @@ func (r *jsonReader) number() (float64, bool) {
 	if whole && !minus && count <= maxPlainExact {
 		return float64(n), true
 	}
-	f, err := strconv.ParseFloat(string(r.data[start:r.at]), 64)
+	f, err := strconv.ParseFloat(string(r.data[start:r.at]), bits)
 	return f, err == nil
 }
 
@@ -237,6 +303,16 @@ func (r *jsonReader) value() (v any, ok bool) {
 func (r *jsonReader) enter(open byte) bool {
 	r.depth++
 	return r.depth <= maxPlainDepth && r.take(open)
+}
+
+// name reads a key and the colon. The result is a part of data.
+func (r *jsonReader) name() ([]byte, bool) {
+	name, ok := r.chars()
+	if r.space(); !ok || !r.take(':') {
+		return nil, false
+	}
+	r.space()
+	return name, true
 }
 
 // next is called behind an element: it steps over a comma, or over the closing
@@ -286,11 +362,11 @@ func readObject[T any](r *jsonReader, read func(*jsonReader) (T, bool)) (map[str
 		return m, true
 	}
 	for {
-		key, ok := r.text()
-		if r.space(); !ok || !r.take(':') {
+		name, ok := r.name()
+		if !ok {
 			return nil, false
 		}
-		r.space()
+		key := string(name)
 		v, ok := read(r)
 		if !ok {
 			return nil, false

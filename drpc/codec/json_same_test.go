@@ -36,7 +36,7 @@ func TestJSONAppendedIsEncodingJSON(t *testing.T) {
 
 func TestJSONIsEncodingJSONForRandomTypes(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(500) {
+	for seed := range uint64(1000) {
 		for _, d := range jsontest.DiffRandom(sameAppended, seed) {
 			t.Errorf("seed %d: %s: %s", seed, d.Kind, d.Text)
 		}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA5008,U1000 tags with mistakes and fields that nobody reads are what these types are for
+
 package jsontest
 
 import (
