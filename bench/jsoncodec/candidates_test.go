@@ -2,6 +2,7 @@ package jsoncodec
 
 import (
 	"encoding/json"
+	"testing"
 
 	"github.com/bytedance/sonic"
 	experiment "github.com/go-json-experiment/json/v1"
@@ -25,6 +26,17 @@ var candidates = []candidate{
 	{name: "codec", Impl: jsontest.Impl{Marshal: codec.JSONCodec{}.Marshal, Unmarshal: codec.JSONCodec{}.Unmarshal}, same: true},
 	{name: "goccy", Impl: jsontest.Impl{Marshal: goccy.Marshal, Unmarshal: func(b []byte, v any) error { return goccy.Unmarshal(b, v) }}},
 	{name: "segmentio", Impl: jsontest.Impl{Marshal: segmentio.Marshal, Unmarshal: segmentio.Unmarshal}},
-	{name: "experiment", Impl: jsontest.Impl{Marshal: func(v any) ([]byte, error) { return experiment.Marshal(v) }, Unmarshal: func(b []byte, v any) error { return experiment.Unmarshal(b, v) }}},
+	{name: "experiment", Impl: jsontest.Impl{Marshal: experiment.Marshal, Unmarshal: experiment.Unmarshal}},
 	{name: "sonic", Impl: jsontest.Impl{Marshal: sonic.ConfigStd.Marshal, Unmarshal: sonic.ConfigStd.Unmarshal}},
+}
+
+func candidateOf(tb testing.TB, name string) candidate {
+	tb.Helper()
+	for _, c := range candidates {
+		if c.name == name {
+			return c
+		}
+	}
+	tb.Fatalf("no candidate %q", name)
+	return candidate{}
 }

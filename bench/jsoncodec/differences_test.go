@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,6 +21,7 @@ import (
 var (
 	workFor  = flag.String("work-for", "", "be the process that runs the cases of this candidate")
 	workFrom = flag.String("work-from", "", "start with the case after this one")
+	weigh    = flag.Bool("weigh", false, "run the candidates that are out, too")
 	verbose  = flag.Bool("all", false, "log every difference")
 )
 
@@ -41,8 +43,9 @@ func TestMain(m *testing.M) {
 	if *workFor == "" {
 		os.Exit(m.Run())
 	}
-	i := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == *workFor })
-	work(candidates[i], *workFrom)
+	if i := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == *workFor }); i >= 0 {
+		work(candidates[i], *workFrom)
+	}
 }
 
 // sortedCases have the same order in every process.
@@ -63,18 +66,18 @@ func work(c candidate, after string) {
 	}
 }
 
-// TestDifferences runs every candidate through all cases, each in processes of its own, for some end the process. What is in
-// use must not differ at all; for the others the test names what differs, and fails once nothing does: then the decision
-// wants another look.
+// TestDifferences runs candidates through all cases, each in processes of its own, for some end the process. What is in use
+// must not differ at all; for the others, with -weigh, the test names what differs, and fails once nothing does: then the
+// decision wants another look.
 func TestDifferences(t *testing.T) {
-	if testing.Short() {
-		t.Skip("minutes")
-	}
 	for _, c := range candidates {
+		if !c.same && !*weigh {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			diffs := differences(t, c)
 			n := 0
-			for _, k := range slices.Sorted(keys(diffs)) {
+			for _, k := range slices.Sorted(maps.Keys(diffs)) {
 				n += len(diffs[k])
 				t.Logf("%s: %d, such as %s", k, len(diffs[k]), diffs[k][0])
 				if *verbose {
@@ -91,16 +94,6 @@ func TestDifferences(t *testing.T) {
 				t.Error("it does not differ any more")
 			}
 		})
-	}
-}
-
-func keys(m map[string][]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
 	}
 }
 

@@ -1,41 +1,33 @@
 package jsoncodec
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
+	"flag"
 	"testing"
 	"time"
 
 	"github.com/osgochina/dmicro/internal/jsontest"
 )
 
-// TestRandom holds the candidate of JSONCODEC_CANDIDATE against encoding/json with random types, values and inputs, for
-// JSONCODEC_TIME.
+var (
+	candidateFlag = flag.String("candidate", "codec", "the candidate of TestRandom")
+	forFlag       = flag.Duration("for", time.Second, "how long TestRandom runs")
+)
+
+// TestRandom holds one candidate against encoding/json with random types, values and inputs. Of one that is out it only says
+// how often it differs, unless that ends the process.
 func TestRandom(t *testing.T) {
-	name := os.Getenv("JSONCODEC_CANDIDATE")
-	d, _ := time.ParseDuration(os.Getenv("JSONCODEC_TIME"))
-	if name == "" {
-		t.Skip("set JSONCODEC_CANDIDATE and JSONCODEC_TIME")
+	c := candidateOf(t, *candidateFlag)
+	rounds, kinds := 0, map[string]int{}
+	for seed, end := uint64(time.Now().UnixNano()), time.Now().Add(*forFlag); time.Now().Before(end); seed++ {
+		rounds++
+		for _, d := range jsontest.DiffRandom(c.Impl, seed) {
+			if kinds[d.Kind]++; kinds[d.Kind] <= 5 {
+				t.Logf("seed %d: %s: %s", seed, d.Kind, d.Text)
+			}
+		}
 	}
-	for _, c := range candidates {
-		if c.name != name {
-			continue
-		}
-		n, diffs := 0, map[string]int{}
-		for seed, end := uint64(time.Now().UnixNano()), time.Now().Add(d); time.Now().Before(end); seed++ {
-			n++
-			if os.Getenv("JSONCODEC_TRACE") != "" {
-				fmt.Println("seed", seed)
-			}
-			for _, diff := range jsontest.DiffRandom(c.Impl, seed) {
-				diffs[diff.Kind]++
-				if diffs[diff.Kind] <= 5 {
-					t.Logf("seed %d: %s: %s", seed, diff.Kind, diff.Text)
-				}
-			}
-		}
-		out, _ := json.Marshal(diffs)
-		t.Logf("%s: %d rounds, %s", name, n, out)
+	t.Logf("%s: %d rounds, differences %v", c.name, rounds, kinds)
+	if c.same && len(kinds) > 0 {
+		t.Error("it must not differ")
 	}
 }
