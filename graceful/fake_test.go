@@ -208,16 +208,6 @@ func mustListen(t *testing.T, u *Upgrader, network, address string) net.Listener
 // quick is a successor that must be ready soon.
 var quick = Successor{ReadyTimeout: 10 * time.Second}
 
-// waitFor fails unless cond holds soon.
-func waitFor(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // serve answers every connection with name.
 func serve(ln net.Listener, name string) {
 	for {

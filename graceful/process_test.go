@@ -70,10 +70,8 @@ func play() int {
 			return "ok"
 		})
 	})
-	go func() { // when Run has caught the signals
-		for !u.isReady() {
-			time.Sleep(time.Millisecond)
-		}
+	go func() { // signals are caught from then on
+		<-u.Serving()
 		fmt.Println("listening", tcp.Addr())
 	}()
 	err = Run(context.Background(), func(err error) {
@@ -87,12 +85,6 @@ func play() int {
 	work.Wait()
 	fmt.Println("left", u.Generation())
 	return 0
-}
-
-func (u *Upgrader) isReady() bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.phase != starting
 }
 
 func serveEach(ln net.Listener, work *sync.WaitGroup, answer func() string) {
@@ -167,7 +159,7 @@ func startServer(t *testing.T) *server {
 // line waits for a line with a text and returns it.
 func (s *server) line(text string) (found string) {
 	s.t.Helper()
-	waitFor(s.t, fmt.Sprintf("a line with %q", text), func() bool {
+	poll(s.t, fmt.Sprintf("a line with %q", text), func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, l := range s.lines {
@@ -215,7 +207,7 @@ func (s *server) signal(sig syscall.Signal) {
 func (s *server) reload(sig syscall.Signal, want int) (files int) {
 	s.t.Helper()
 	s.signal(sig)
-	waitFor(s.t, "generation "+strconv.Itoa(want), func() bool {
+	poll(s.t, "generation "+strconv.Itoa(want), func() bool {
 		gen, pid, n, err := s.ask()
 		if err != nil {
 			s.t.Fatal(err)
@@ -340,7 +332,7 @@ func TestStopRemovesANewProcessThatHangs(t *testing.T) {
 	s.signal(syscall.SIGHUP)
 	var kid int
 	if _, err := os.Stat("/proc/self"); err == nil {
-		waitFor(t, "the new process", func() bool {
+		poll(t, "the new process", func() bool {
 			for _, text := range strings.Fields(childrenOf(s.cmd.Process.Pid)) {
 				kid, _ = strconv.Atoi(text)
 			}

@@ -30,6 +30,7 @@ func (u *Upgrader) becomeReady() error {
 		return ErrStopped
 	}
 	u.phase = serving
+	close(u.up)
 	if u.parent.gates() {
 		close(u.open)
 	}

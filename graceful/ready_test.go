@@ -167,9 +167,7 @@ func TestWaitTellsHowAWorkerFailed(t *testing.T) {
 		}
 		cancel()
 		c.end()
-		if err := h.GoAhead(); !errors.Is(err, ErrExited) {
-			t.Errorf("%q: go ahead to a dead process: %v", want, err)
-		}
+		poll(t, "the end to be noticed", func() bool { return errors.Is(h.GoAhead(), ErrExited) })
 		h.Close()
 	}
 	_ = master.Stop()
@@ -350,7 +348,7 @@ func TestRunEndsWithWhatEndsIt(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- u.Run(ctx, nil) }()
-		waitFor(t, "Run to be ready", u.isReady)
+		<-u.Serving()
 		end(u, cancel)
 		if err := <-done; err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -374,7 +372,7 @@ func TestRunReloadsOnSignals(t *testing.T) {
 	})
 	done := make(chan error, 1)
 	go func() { done <- u.Run(context.Background(), func(err error) { reports <- err }) }()
-	waitFor(t, "Run to be ready", u.isReady)
+	<-u.Serving()
 	for sig, want := range map[syscall.Signal]error{syscall.SIGHUP: nil, syscall.SIGUSR2: nil} {
 		if tries.Load() == 0 {
 			want = ErrExited

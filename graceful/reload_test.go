@@ -354,7 +354,7 @@ func TestDescriptorsStayOverManyReloads(t *testing.T) {
 	for range 50 {
 		reload()
 	}
-	waitFor(t, "the descriptors to be closed", func() bool { return openFiles(t) <= before })
+	poll(t, "the descriptors to be closed", func() bool { return openFiles(t) <= before })
 }
 
 // freePort returns a port that was free just now; a test that needs one knows its number in advance.
@@ -502,7 +502,7 @@ func TestNoConnectionIsLostInTheHandOver(t *testing.T) {
 	}
 	for range 20 {
 		before := calls.Load()
-		waitFor(t, "some calls", func() bool { return calls.Load() > before+20 || t.Failed() })
+		poll(t, "some calls", func() bool { return calls.Load() > before+20 || t.Failed() })
 		if err := u.Reload(context.Background(), quick); err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,7 @@ type Upgrader struct {
 	values     map[string]string
 
 	open chan struct{} // closed once this process may accept
+	up   chan struct{} // closed once Ready has succeeded
 	over chan struct{} // closed once a successor has taken over
 	quit chan struct{} // closed by Stop
 
@@ -91,6 +92,7 @@ func newUpgrader(sys system) (*Upgrader, error) {
 		parent:     nobody{},
 		generation: 1,
 		open:       make(chan struct{}),
+		up:         make(chan struct{}),
 		over:       make(chan struct{}),
 		quit:       make(chan struct{}),
 		kept:       make(map[string]*os.File),
@@ -127,6 +129,9 @@ func ListenPacket(network, address string) (net.PacketConn, error) {
 
 // Generation is 1 for a process that inherited nothing, and one more with each reload.
 func (u *Upgrader) Generation() int { return u.generation }
+
+// Serving is closed once Ready has succeeded. Within Run, signals are caught by then.
+func (u *Upgrader) Serving() <-chan struct{} { return u.up }
 
 // HandedOver is closed once a successor has taken over: the time to finish what is begun, and leave.
 func (u *Upgrader) HandedOver() <-chan struct{} { return u.over }

@@ -1,0 +1,158 @@
+package graceful
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// httpQuiet is how long a connection must have been silent before it counts as idle.
+const httpQuiet = time.Second
+
+// httpPoll is how often connections are looked at while a server drains.
+const httpPoll = 10 * time.Millisecond
+
+// HTTPDrain lets an HTTP server leave without losing a request. [http.Server.Shutdown] alone is not enough: it closes
+// connections whose request is on its way, new ones and kept ones alike. So before, each connection gets an answer with
+// "Connection: close", or a second in which nothing happens on it.
+//
+//	var drain graceful.HTTPDrain
+//	srv := &http.Server{Handler: drain.Handler(mux)}
+//	go srv.Serve(drain.Listener(ln))
+//	...                             // time to leave, and Serve has returned
+//	err := drain.Wait(ctx)
+//	err = srv.Shutdown(ctx)
+//
+// The zero value is ready for use, and for more than one server. Its methods may be used concurrently.
+type HTTPDrain struct {
+	leaving atomic.Bool
+
+	mu    sync.Mutex
+	conns map[*httpConn]struct{}
+}
+
+// Listener returns ln with its connections watched. With TLS, it goes below tls.NewListener.
+func (d *HTTPDrain) Listener(ln net.Listener) net.Listener { return &httpListener{ln, d} }
+
+// Handler returns h with the answers of a server that leaves asking the client to come back with a new connection.
+func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.Leaving() {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Leaving reports whether Wait was called. A framework that cannot take Handler, such as ghttp, asks it in a middleware
+// and sets the header by itself.
+func (d *HTTPDrain) Leaving() bool { return d.leaving.Load() }
+
+// Wait returns when every connection is closed or has been silent for a second, so that Shutdown interrupts nobody.
+// Call it when nothing is accepted any more. The error is that of ctx; Shutdown is due then all the same.
+func (d *HTTPDrain) Wait(ctx context.Context) error {
+	d.leaving.Store(true)
+	began := time.Now()
+	tick := time.NewTicker(httpPoll)
+	defer tick.Stop()
+	for !d.quiet(began) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// quiet reports whether no connection has had traffic lately. Silence from before the drain does not count: whoever
+// has a connection gets the time to use it once more.
+func (d *HTTPDrain) quiet(began time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.conns) == 0 {
+		return true
+	}
+	if time.Since(began) < httpQuiet {
+		return false
+	}
+	for c := range d.conns {
+		if time.Since(epoch)-time.Duration(c.last.Load()) < httpQuiet {
+			return false
+		}
+	}
+	return true
+}
+
+type httpListener struct {
+	net.Listener
+	drain *HTTPDrain
+}
+
+func (l *httpListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &httpConn{Conn: conn, drain: l.drain}
+	c.touch()
+	l.drain.mu.Lock()
+	defer l.drain.mu.Unlock()
+	if l.drain.conns == nil {
+		l.drain.conns = make(map[*httpConn]struct{})
+	}
+	l.drain.conns[c] = struct{}{}
+	return c, nil
+}
+
+// httpConn notes when something last happened on a connection.
+type httpConn struct {
+	net.Conn
+	drain *HTTPDrain
+	last  atomic.Int64 // when, as time since epoch
+}
+
+// epoch is what the times of connections are counted from.
+var epoch = time.Now()
+
+func (c *httpConn) touch() { c.last.Store(int64(time.Since(epoch))) }
+
+func (c *httpConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.touch()
+	}
+	return n, err
+}
+
+func (c *httpConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.touch()
+	return n, err
+}
+
+// ReadFrom keeps the short way from a file to a socket.
+func (c *httpConn) ReadFrom(r io.Reader) (int64, error) {
+	n, err := io.Copy(c.Conn, r)
+	c.touch()
+	return n, err
+}
+
+// CloseWrite is how net/http makes sure that a last answer is read.
+func (c *httpConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+func (c *httpConn) Close() error {
+	c.drain.mu.Lock()
+	delete(c.drain.conns, c)
+	c.drain.mu.Unlock()
+	return c.Conn.Close()
+}

@@ -1,0 +1,115 @@
+package graceful
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// A server that leaves answers what is on its way: requests on new connections and on kept ones.
+func TestDrainAnswersRequestsOnTheirWay(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drain HTTPDrain
+	srv := &http.Server{Handler: drain.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ok")
+	}))}
+	watched := drain.Listener(ln)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(watched) }()
+	dial := func() (net.Conn, *bufio.Reader) {
+		t.Helper()
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		return c, bufio.NewReader(c)
+	}
+	request := func(c net.Conn, in *bufio.Reader) *http.Response {
+		t.Helper()
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		return resp
+	}
+	kept, keptIn := dial()
+	defer kept.Close()
+	if resp := request(kept, keptIn); resp.Close {
+		t.Error("a server that stays closes its connections")
+	}
+	fresh, freshIn := dial()
+	defer fresh.Close()
+	silent, _ := dial()
+	defer silent.Close()
+	drainKnows := func() bool {
+		drain.mu.Lock()
+		defer drain.mu.Unlock()
+		return len(drain.conns) == 3
+	}
+	poll(t, "the connections to be accepted", drainKnows)
+	_ = ln.Close()
+	<-served
+	waited := make(chan error, 1)
+	go func() { waited <- drain.Wait(context.Background()) }()
+	poll(t, "the drain", drain.Leaving)
+	for name, resp := range map[string]*http.Response{"kept": request(kept, keptIn), "fresh": request(fresh, freshIn)} {
+		if resp.StatusCode != http.StatusOK || !resp.Close {
+			t.Errorf("%s connection: %s, close %v", name, resp.Status, resp.Close)
+		}
+	}
+	if err := errors.Join(<-waited, srv.Shutdown(context.Background())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	var drain HTTPDrain
+	if err := drain.Wait(context.Background()); err != nil {
+		t.Errorf("without connections: %v", err)
+	}
+	ours, peer := net.Pipe()
+	defer ours.Close()
+	defer peer.Close()
+	conn, err := drain.Listener(oneConn{ours}).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := drain.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+}
+
+// oneConn is a listener that has one connection.
+type oneConn struct{ conn net.Conn }
+
+func (l oneConn) Accept() (net.Conn, error) { return l.conn, nil }
+func (l oneConn) Close() error              { return nil }
+func (l oneConn) Addr() net.Addr            { return l.conn.LocalAddr() }
+
+func poll(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
