@@ -28,6 +28,12 @@ func Now() Usage {
 	return Usage{CPU: cpu, Allocs: m.Mallocs, Bytes: m.TotalAlloc, Peak: peak}
 }
 
+// CPU returns the CPU time that this process has used since it started, and costs next to none itself.
+func CPU() time.Duration {
+	cpu, _ := system()
+	return cpu
+}
+
 // Since returns what was used from before on; Peak stays that of the whole time.
 func (u Usage) Since(before Usage) Usage {
 	return Usage{CPU: u.CPU - before.CPU, Allocs: u.Allocs - before.Allocs, Bytes: u.Bytes - before.Bytes, Peak: u.Peak}
