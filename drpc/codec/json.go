@@ -16,8 +16,8 @@ const (
 // and json.Unmarshal work: <, > and & are escaped, no line feed at the end.
 // Errors are those of encoding/json.
 //
-// Text, integers, bools, slices of those and what an any holds take a shorter
-// way where they are plain, with the same outcome; see docs/adr/0009-json-codec.md.
+// Plain types and values take a shorter way, with the same outcome; which and why
+// is in docs/adr/0009-json-codec.md.
 type JSONCodec struct{}
 
 // ID returns [JsonId].
