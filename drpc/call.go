@@ -15,6 +15,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // callCmd is a call. Whoever takes it out of the pending table delivers its reply or its failure; then one goroutine
@@ -23,22 +24,26 @@ type callCmd struct {
 	sess   *session
 	output message.Msg
 	result any
-	start  time.Time
+	start  clock.Time
 
 	// reply is the answer, still encoded; nil if there is none, and then stat says why.
 	reply *handlerCtx
 	stat  *Status
 
-	inputMeta  *gmap.Map
-	inputCodec byte
-	swap       *gmap.Map
-	cost       time.Duration
+	inputMeta *gmap.Map
+	swap      *gmap.Map
+	cost      time.Duration
 
-	// waiter wakes the goroutine of Call. For AsyncCall it is nil and the fields below count.
-	waiter chan struct{}
+	waiter chan struct{} // wakes the goroutine of Call
+	async  *asyncCall    // nil for Call
 
 	// final says that stat counts. It is set before notify, and notify comes before done.
-	final   atomic.Bool
+	final      atomic.Bool
+	inputCodec byte
+}
+
+// asyncCall is what a call of AsyncCall needs beside others.
+type asyncCall struct {
 	done    chan struct{}
 	notify  chan<- CallCmd
 	stages  atomic.Int32
@@ -68,7 +73,7 @@ var closedChan = func() chan struct{} {
 var waiters = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 func (s *session) newCall(method string, args, result any, settings []message.MsgSetting) *callCmd {
-	c := &callCmd{sess: s, result: result, start: time.Now()}
+	c := &callCmd{sess: s, result: result, start: clock.Now()}
 	s.fill(&c.output, message.TypeCall, method, args, settings)
 	return c
 }
@@ -79,7 +84,6 @@ func (s *session) Call(serviceMethod string, args, result any, setting ...messag
 		defer s.end()
 	}
 	c := s.newCall(serviceMethod, args, result, setting)
-	c.done = closedChan
 	c.waiter = waiters.Get().(chan struct{})
 	ctx, cancel := c.bounded()
 	if cancel != nil {
@@ -105,9 +109,7 @@ func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan 
 		panic("*session.AsyncCall(): callCmdChan channel is unbuffered")
 	}
 	c := s.newCall(serviceMethod, args, result, setting) // may panic with a setting, and then nothing has begun
-	c.counted = s.begin()
-	c.done = make(chan struct{})
-	c.notify = callCmdChan
+	c.async = &asyncCall{done: make(chan struct{}), notify: callCmdChan, counted: s.begin()}
 	ctx, cancel := c.bounded()
 	l, sent, stat := c.tryLaunch(ctx)
 	if stat == nil && !sent {
@@ -144,7 +146,9 @@ func (c *callCmd) launched(ctx context.Context, cancel context.CancelFunc, l *li
 	if ctx.Done() != nil {
 		c.expireWith(ctx, cancel, l)
 	}
-	c.stage(stageWritten)
+	if c.reach(stageWritten) {
+		c.sess.ep.workers.submit(c)
+	}
 }
 
 // failedCall finishes, on a worker, a call that never left. The caller may not read its channel before AsyncCall
@@ -157,7 +161,7 @@ func (f *failedCall) run() { (*callCmd)(f).finish() }
 // costs nothing where neither is set.
 func (c *callCmd) bounded() (context.Context, context.CancelFunc) {
 	if age := c.sess.ContextAge(); age > 0 {
-		return context.WithDeadline(c.output.Context(), c.start.Add(age))
+		return context.WithDeadline(c.output.Context(), c.start.Std().Add(age))
 	}
 	return c.output.Context(), nil
 }
@@ -254,10 +258,12 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 	done := ctx.Done()
 	if done == nil {
 		<-c.waiter
+		c.arrive(l)
 		return
 	}
 	select {
 	case <-c.waiter:
+		c.arrive(l)
 		return
 	case <-done:
 	}
@@ -266,6 +272,14 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 		return
 	}
 	<-c.waiter // the reply has found the call already
+	c.arrive(l)
+}
+
+// arrive keeps the promise that the reader made to the outbox when it delivered the reply.
+func (c *callCmd) arrive(l *link) {
+	if c.reply != nil {
+		l.sock.Arrive()
+	}
 }
 
 // expireWith ends an asynchronous call with its context.
@@ -275,7 +289,7 @@ func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *
 			c.deliver(nil, endedStatus(ctx))
 		}
 	})
-	c.expires = func() bool {
+	c.async.expires = func() bool {
 		if cancel != nil {
 			defer cancel()
 		}
@@ -287,23 +301,32 @@ func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *
 func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
 	c.reply, c.stat = reply, stat
 	if c.waiter != nil {
+		if reply != nil {
+			reply.link.sock.Expect()
+		}
 		c.waiter <- struct{}{}
 		return
 	}
-	c.stage(stageAnswered)
-}
-
-// stage notes a stage of an asynchronous call and completes it with the last one.
-func (c *callCmd) stage(reached int32) {
-	if c.stages.Or(reached)|reached == stageWritten|stageAnswered {
+	if !c.reach(stageAnswered) {
+		return
+	}
+	if reply != nil {
+		reply.link.enqueue(c)
+	} else {
 		c.sess.ep.workers.submit(c)
 	}
 }
 
+// reach notes a stage of an asynchronous call. It reports whether that was the last one, whose goroutine then sees to
+// the completion.
+func (c *callCmd) reach(stage int32) bool {
+	return c.async.stages.Or(stage)|stage == stageWritten|stageAnswered
+}
+
 // run completes an asynchronous call on a worker.
 func (c *callCmd) run() {
-	if c.expires != nil {
-		c.expires()
+	if expires := c.async.expires; expires != nil {
+		expires()
 	}
 	c.settle()
 	c.finish()
@@ -315,7 +338,7 @@ func (c *callCmd) fail(stat *Status) {
 	if debugEnabled() {
 		var none message.Msg
 		none.SetStatus(stat)
-		c.cost = time.Since(c.start)
+		c.cost = c.start.Since()
 		c.sess.ep.logCall(c, &none)
 	}
 }
@@ -389,7 +412,7 @@ func (c *callCmd) conclude() {
 		c.stat = nil
 	}
 	if c.cost <= 0 {
-		c.cost = time.Since(c.start)
+		c.cost = c.start.Since()
 	}
 	c.final.Store(true)
 }
@@ -398,11 +421,11 @@ func (c *callCmd) conclude() {
 func (c *callCmd) finish() {
 	c.conclude()
 	// A channel that nobody reads holds this worker up, but neither the session nor its Close.
-	if c.counted {
+	if c.async.counted {
 		c.sess.end()
 	}
-	c.notify <- c
-	close(c.done) // after the channel, as callers rely on
+	c.async.notify <- c
+	close(c.async.done) // after the channel, as callers rely on
 }
 
 // TraceEndpoint returns the endpoint that calls.
@@ -429,23 +452,28 @@ func (c *callCmd) Status() *Status {
 }
 
 // Done returns a channel that closes when the call is done.
-func (c *callCmd) Done() <-chan struct{} { return c.done }
+func (c *callCmd) Done() <-chan struct{} {
+	if c.async == nil {
+		return closedChan
+	}
+	return c.async.done
+}
 
 // Reply waits and returns the result and the status.
 func (c *callCmd) Reply() (any, *Status) {
-	<-c.done
+	<-c.Done()
 	return c.result, c.stat
 }
 
 // InputBodyCodec waits and returns the codec of the reply.
 func (c *callCmd) InputBodyCodec() byte {
-	<-c.done
+	<-c.Done()
 	return c.inputCodec
 }
 
 // InputMeta waits and returns the meta of the reply.
 func (c *callCmd) InputMeta() *gmap.Map {
-	<-c.done
+	<-c.Done()
 	if c.inputMeta == nil {
 		return gmap.New(true)
 	}
@@ -454,7 +482,7 @@ func (c *callCmd) InputMeta() *gmap.Map {
 
 // CostTime waits and returns how long the call took.
 func (c *callCmd) CostTime() time.Duration {
-	<-c.done
+	<-c.Done()
 	return c.cost
 }
 

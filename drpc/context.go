@@ -10,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // handlerCtx is the context of one message: a request on its way through hooks and handler, a push being sent, or a
@@ -26,7 +27,7 @@ type handlerVars struct {
 	link  *link
 	kind  *requestKind
 	frame *bufpool.Buf // what input lies in
-	start time.Time
+	start clock.Time
 
 	handler *Handler
 	hooks   *hookSet // those of the handler, once there is one
@@ -114,7 +115,7 @@ func (c *handlerCtx) Context() context.Context {
 // deadline is when the context age of a request is over.
 func (c *handlerCtx) deadline() (time.Time, bool) {
 	if age := c.sess.ContextAge(); age > 0 && c.kind != nil {
-		return c.start.Add(age), true
+		return c.start.Std().Add(age), true
 	}
 	return time.Time{}, false
 }
@@ -150,10 +151,10 @@ func (c *handlerCtx) VisitMeta(f func(key, value any) bool) { c.input.Meta().Ite
 
 // CostTime is the time since the message arrived.
 func (c *handlerCtx) CostTime() time.Duration {
-	if c.start.IsZero() {
+	if c.start == 0 {
 		return 0
 	}
-	return time.Since(c.start)
+	return c.start.Since()
 }
 
 // Seq returns the sequence number.

@@ -420,7 +420,8 @@ func TestFiveThousandMutatedFramesLeaveNothingBehind(t *testing.T) {
 		hostileFrame(t, message.WithMType(message.TypeReply), message.WithStatus(newStatus(404, "cause"))),
 	}
 	// Workers that wait for work are kept on purpose.
-	running := func() int { return runtime.NumGoroutine() - int(f.ep.(*endpoint).workers.idle.Load()) }
+	idle := func(ep Endpoint) int { return int(ep.(*endpoint).workers.idle.Load()) }
+	running := func() int { return runtime.NumGoroutine() - idle(f.ep) - idle(f.sess.Endpoint()) }
 	goroutines, fds := running(), descriptors()
 	const attackers, each = 8, 5000 / 8
 	var wg sync.WaitGroup

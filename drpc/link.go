@@ -24,7 +24,11 @@ type link struct {
 	// protoFunc is the session's until ModifySocket.
 	protoFunc atomic.Pointer[[]socket.ProtoFunc]
 
-	// running is the number of handlers at work, a hint for the outbox that more is about to be sent.
+	// holding says that the reader has announced itself to the outbox; see hold. Only the reader touches it.
+	holding bool
+	// backlog is what was received and waits for a worker to take it.
+	backlog backlog
+	// running is the number of requests received and not answered yet.
 	running atomic.Int32
 	// served says that the peer has called over this link, so that it may wait for replies.
 	served atomic.Bool
@@ -52,6 +56,8 @@ func (s *session) newLink(conn net.Conn) *link {
 		OutboxSize:   cfg.OutboxSize,
 		WriteTimeout: max(cfg.WriteTimeout, 0),
 		OnWriteError: l.writeFailed,
+		Go:           s.ep.workers.goFunc,
+		BeforeWait:   l.beforeWait,
 	}, s.protoFunc...)
 	return l
 }
@@ -117,12 +123,9 @@ func (l *link) cause() error {
 	return l.err
 }
 
-// eager is the hint that others are about to send over this link.
-func (l *link) eager() bool { return l.running.Load() > 1 || l.pending.busy() }
-
 // send sends an encoded message; see socket.Conn.Send.
 func (l *link) send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
-	return l.sock.Send(ctx, frame, wait, l.eager())
+	return l.sock.Send(ctx, frame, wait)
 }
 
 // write encodes and sends m; with wait it returns the outcome of the write that carried it.
@@ -211,6 +214,7 @@ func (l *link) isGone() bool {
 }
 
 func (l *link) readAll() (err error) {
+	defer l.beforeWait()
 	ep := l.sess.ep
 	for {
 		c := ep.getCtx(l)
@@ -223,10 +227,35 @@ func (l *link) readAll() (err error) {
 			return err
 		}
 		c.start = l.sock.ReceivedAt()
+		l.hold()
 		if err = l.dispatch(c); err != nil {
 			return err
 		}
 	}
+}
+
+// hold keeps what others send together for as long as the reader has more messages at hand: those whom it wakes are
+// likely to send too. It must be released before the reader does anything that may block.
+func (l *link) hold() {
+	if !l.holding && l.sock.Buffered() > 0 {
+		l.holding = true
+		l.sock.Expect()
+	}
+}
+
+func (l *link) release() {
+	if l.holding {
+		l.holding = false
+		l.sock.Arrive()
+	}
+}
+
+// beforeWait is what the reader does when it has passed on all that came.
+func (l *link) beforeWait() {
+	if l.backlog.waiting() {
+		l.sess.ep.workers.submit(l)
+	}
+	l.release()
 }
 
 // beforeReadHeader runs the hook before the next message is waited for.
@@ -235,6 +264,7 @@ func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
 	if len(hooks.rare[hookBeforeReadHeader]) == 0 {
 		return nil
 	}
+	c.link.release()
 	return runRare(hooks, hookBeforeReadHeader, func(p BeforeReadHeaderPlugin) error { return p.BeforeReadHeader(c) })
 }
 

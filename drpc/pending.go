@@ -1,9 +1,6 @@
 package drpc
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // minPending is the size of the table of pending calls when the first call is made; it is a power of two.
 const minPending = 16
@@ -19,9 +16,6 @@ type pending struct {
 	overflow map[int32]*callCmd
 	n        int
 	closed   bool
-
-	// count is n for those who only want a hint and no lock.
-	count atomic.Int32
 }
 
 // add enters a call. It returns false once the table is closed.
@@ -36,7 +30,6 @@ func (p *pending) add(seq int32, c *callCmd) bool {
 	}
 	p.put(seq, c)
 	p.n++
-	p.count.Store(int32(p.n))
 	return true
 }
 
@@ -75,20 +68,15 @@ func (p *pending) take(seq int32) *callCmd {
 		c := p.slots[i]
 		p.slots[i] = nil
 		p.n--
-		p.count.Store(int32(p.n))
 		return c
 	}
 	c := p.overflow[seq]
 	if c != nil {
 		delete(p.overflow, seq)
 		p.n--
-		p.count.Store(int32(p.n))
 	}
 	return c
 }
-
-// busy reports whether more than one call is pending.
-func (p *pending) busy() bool { return p.count.Load() > 1 }
 
 // close takes all calls out and refuses new ones.
 func (p *pending) close() []*callCmd {

@@ -3,12 +3,12 @@ package drpc
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // Push sends a message that is not answered. Success means that it was handed to the kernel.
@@ -17,7 +17,7 @@ func (s *session) Push(serviceMethod string, args any, setting ...message.MsgSet
 		defer s.end()
 	}
 	c := ctxPool.Get().(*handlerCtx)
-	c.sess, c.start = s, time.Now()
+	c.sess, c.start = s, clock.Now()
 	defer s.ep.putCtx(c)
 	s.fill(&c.output, message.TypePush, serviceMethod, args, setting)
 	hooks := s.ep.plugins.hooks()
@@ -39,7 +39,7 @@ func (s *session) push(c *handlerCtx) *Status {
 	ctx := c.output.Context()
 	if age := s.ContextAge(); age > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, c.start.Add(age))
+		ctx, cancel = context.WithDeadline(ctx, c.start.Std().Add(age))
 		defer cancel()
 	}
 	if ctx.Err() != nil {

@@ -52,12 +52,13 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 	if limit := s.ep.cfg.MaxRequests; limit > 0 && running > limit {
 		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
 		// goroutine for each message.
+		l.release()
 		c.stat = newStatus(CodeBusy, errBusy)
 		c.run()
 		return
 	}
 	c.stat = s.ep.route(c)
-	s.ep.workers.submit(c)
+	l.enqueue(c)
 }
 
 // route finds the handler of a request. A status says why there is none to run.
@@ -65,8 +66,11 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 	if c.sess.getState().closing() {
 		return newStatus(CodeConnClosed, errSessionClosing)
 	}
-	if stat := c.hooks.onRead(c.kind.afterHeader, c); stat != nil {
-		return stat
+	if len(c.hooks.read[c.kind.afterHeader]) > 0 {
+		c.link.release()
+		if stat := c.hooks.onRead(c.kind.afterHeader, c); stat != nil {
+			return stat
+		}
 	}
 	if len(c.input.ServiceMethodBytes()) == 0 && c.input.ServiceMethod() == "" {
 		return newStatus(CodeBadMessage, errNoServiceMethod)
@@ -79,6 +83,7 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 	c.hooks = h.plugins.hooks()
 	if len(c.hooks.read[c.kind.beforeBody]) > 0 {
 		// Only these hooks can see or replace the target so early; otherwise the worker makes it.
+		c.link.release()
 		c.input.SetBody(h.newArg())
 		return c.hooks.onRead(c.kind.beforeBody, c)
 	}

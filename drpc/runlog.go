@@ -20,12 +20,12 @@ func (e *endpoint) logCall(c *callCmd, in *message.Msg) {
 }
 
 func (e *endpoint) logPush(c *handlerCtx) {
-	logDebugf("PUSH-> %s %s %q SEND(%s)", runAddr(&c.output, c.sess), e.runCost(time.Since(c.start)),
+	logDebugf("PUSH-> %s %s %q SEND(%s)", runAddr(&c.output, c.sess), e.runCost(c.start.Since()),
 		c.output.ServiceMethod(), e.runMessage(&c.output))
 }
 
 func (e *endpoint) logRequest(c *handlerCtx) {
-	addr, cost, method := runAddr(&c.input, c.sess), e.runCost(time.Since(c.start)), c.input.ServiceMethod()
+	addr, cost, method := runAddr(&c.input, c.sess), e.runCost(c.start.Since()), c.input.ServiceMethod()
 	if !c.kind.answered {
 		logDebugf("PUSH<- %s %s %q RECV(%s)", addr, cost, method, e.runMessage(&c.input))
 		return

@@ -30,6 +30,14 @@ func (w *workers) submit(t task) {
 	}
 }
 
+// funcTask is a function as a task.
+type funcTask func()
+
+func (f funcTask) run() { f() }
+
+// goFunc is submit for a function.
+func (w *workers) goFunc(f func()) { w.submit(funcTask(f)) }
+
 // work runs t and then what else comes. Its name in a stack is how Close recognises that it must not wait; see
 // calledFromFramework.
 func (w *workers) work(t task) {

@@ -15,6 +15,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // DefaultOutboxSize is how many bytes may wait to be written to one connection until Options says otherwise.
@@ -31,6 +32,11 @@ type Options struct {
 	// OnWriteError is called once, from the goroutine that noticed, when a write failed and the connection is of no
 	// more use.
 	OnWriteError func(error)
+	// Go runs f on another goroutine, one that is kept for such work; nil is a go statement.
+	Go func(f func())
+	// BeforeWait is called by the reading goroutine whenever it has passed on all that came and is going to wait for
+	// more; nil is nothing.
+	BeforeWait func()
 }
 
 // Conn is the [Socket] of a network connection, with the methods of the fast path beside those of the interface.
@@ -42,6 +48,8 @@ type Conn struct {
 	framer proto.Framer // nil: the protocol knows only Pack and Unpack
 	in     frameReader
 	out    *outbox
+	// frameHint is about how large the last frame was: the next one gets a buffer that holds it without growing.
+	frameHint atomic.Uint32
 
 	// packing serialises a protocol without a fast path, whose Pack writes into captured.
 	packing  sync.Mutex
@@ -60,15 +68,21 @@ func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
 	if opts.OutboxSize <= 0 {
 		opts.OutboxSize = DefaultOutboxSize
 	}
+	if opts.Go == nil {
+		opts.Go = func(f func()) { go f() }
+	}
 	s := &Conn{opts: opts, conn: c}
-	s.in.conn = c
+	s.in.conn, s.in.beforeWait = c, opts.BeforeWait
 	s.out = s.newOutbox()
 	s.setProto(protoFunc)
 	return s
 }
 
 func (s *Conn) newOutbox() *outbox {
-	return &outbox{conn: s.conn, limit: s.opts.OutboxSize, timeout: s.opts.WriteTimeout, onError: s.opts.OnWriteError}
+	return &outbox{
+		conn: s.conn, raw: newRawWriter(s.conn), limit: s.opts.OutboxSize, timeout: s.opts.WriteTimeout,
+		spawn: s.opts.Go, onError: s.opts.OnWriteError,
+	}
 }
 
 func (s *Conn) setProto(protoFunc []ProtoFunc) {
@@ -122,13 +136,17 @@ func (s *Conn) SizeLimit() uint32 {
 // could make others wait for, unless the protocol has no fast path.
 func (s *Conn) Encode(m *message.Msg) (*bufpool.Buf, error) {
 	m.SetSizeLimit(s.SizeLimit())
-	buf := bufpool.Get(0)
+	hint := s.frameHint.Load()
+	buf := bufpool.Get(int(hint))
 	if s.framer != nil {
 		frame, err := s.framer.AppendFrame(buf.B, m)
 		buf.B = frame
 		if err != nil {
 			bufpool.Put(buf)
 			return nil, err
+		}
+		if n := uint32(len(frame)); n > hint || n < hint/4 {
+			s.frameHint.Store(n)
 		}
 		return buf, nil
 	}
@@ -146,16 +164,23 @@ func (s *Conn) Encode(m *message.Msg) (*bufpool.Buf, error) {
 }
 
 // Send hands a frame of Encode over to be written; the frame belongs to the socket from then on. With wait it returns
-// the outcome of the write that really carried the frame, else nil as soon as the frame is queued. eager says that
-// other senders are active, so that waiting for them a moment saves system calls. ctx bounds the
+// the outcome of the write that really carried the frame, else nil as soon as the frame is queued. ctx bounds the
 // waiting. An empty frame, which a protocol has held back, is sent at once. Safe for concurrent use.
-func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
+func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
 	if len(frame.B) == 0 {
 		bufpool.Put(frame)
 		return nil
 	}
-	return s.out.send(ctx, frame, wait, eager)
+	return s.out.send(ctx, frame, wait)
 }
+
+// Expect announces that a goroutine was made runnable that is likely to send soon and calls Arrive first of all. Until
+// it has, frames of others wait for its own, to be written together with it. Only for goroutines that nothing but the
+// processor keeps from running.
+func (s *Conn) Expect() { s.out.expect() }
+
+// Arrive is called once by each goroutine that Expect announced.
+func (s *Conn) Arrive() { s.out.arrive() }
 
 // WriteMessage sends one message and waits until it was written.
 func (s *Conn) WriteMessage(m Message) error {
@@ -164,7 +189,7 @@ func (s *Conn) WriteMessage(m Message) error {
 	if err != nil {
 		return err
 	}
-	return s.Send(msg.Context(), frame, true, false)
+	return s.Send(msg.Context(), frame, true)
 }
 
 // Receive reads one frame into m and leaves its body encoded: m.DecodeBody decodes it. The parts of m lie in the
@@ -233,7 +258,7 @@ func (s *Conn) readError(err error) error {
 }
 
 // ReceivedAt is when bytes last came in, taken once for all frames of a read. Only for the reading goroutine.
-func (s *Conn) ReceivedAt() time.Time { return s.in.at }
+func (s *Conn) ReceivedAt() clock.Time { return s.in.at }
 
 // Buffered is the number of bytes read ahead. Only for the reading goroutine.
 func (s *Conn) Buffered() int { return s.in.buffered() }
@@ -252,7 +277,7 @@ func (s *Conn) Read(b []byte) (int, error) { return s.in.Read(b) }
 func (s *Conn) Write(b []byte) (int, error) {
 	buf := bufpool.Get(len(b))
 	buf.B = append(buf.B, b...)
-	if err := s.Send(context.Background(), buf, true, false); err != nil {
+	if err := s.Send(context.Background(), buf, true); err != nil {
 		return 0, err
 	}
 	return len(b), nil

@@ -262,7 +262,7 @@ func TestReceivedAtMovesWithEveryProtocol(t *testing.T) {
 			if _, _, err := read(b); err != nil {
 				t.Fatal(err)
 			}
-			if at := b.ReceivedAt(); at.Before(before) || at.After(time.Now()) {
+			if at := b.ReceivedAt().Std(); at.Before(before) || at.After(time.Now()) {
 				t.Errorf("%d bytes: received at %v, sent at %v", size, at, before)
 			}
 			if err := within(t, "written", done); err != nil {

@@ -122,7 +122,7 @@ func send(ctx context.Context, s *socket.Conn, m message.Message, wait bool) err
 	if err != nil {
 		return err
 	}
-	return s.Send(ctx, frame, wait, false)
+	return s.Send(ctx, frame, wait)
 }
 
 // text is a protocol as an application would write it, on Pack and Unpack alone: one line a message, in several writes.

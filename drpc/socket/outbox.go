@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/proto"
@@ -18,12 +18,17 @@ const (
 	// own, because copying them costs more than another element of the write vector.
 	maxCopy = 8 << 10
 	// chunkSize is the size of the buffers that small frames are joined in.
-	chunkSize = 32 << 10
+	chunkSize = 64 << 10
 	// maxPiece is how many bytes the peer must take within one write timeout.
 	maxPiece = 1 << 20
 	// maxRounds is how many batches a sender writes for others before it hands the flushing over, so that no caller
 	// serves the others for long.
 	maxRounds = 4
+	// maxHeld is how many frames may wait for goroutines that are coming: enough to share a system call, and few
+	// enough that the peer has something to do meanwhile.
+	maxHeld = 32
+	// maxHeldBytes is the same in bytes.
+	maxHeldBytes = 56 << 10
 )
 
 // ErrNotSent is what an error matches with errors.Is when not a byte of the frame was written, so that sending it over
@@ -35,16 +40,25 @@ var ErrStalled = errors.New("peer does not read")
 
 // outbox collects the frames of concurrent senders and writes all that are waiting with one system call.
 //
-// A sender that finds nobody flushing becomes the flusher itself, so a lone caller pays one lock and one write and no
-// hand-over. Others append and go back to their own business. The outbox is bounded in bytes: a full one makes the
-// sender wait. The first write error is final: every frame behind it fails with it.
+// Who writes: a sender that finds nobody at it, and nobody coming, does it itself, so a lone caller pays one lock and
+// one write and no hand-over. Goroutines that were just woken, and are likely to send as well, are announced with
+// expect; while any of them has yet to run, senders that do not wait for the write only append, and the last one to
+// arrive sees to it that all is written by a goroutine that comes after it. As those announced are always runnable, no frame waits for anything but
+// the processor.
+//
+// The outbox is bounded in bytes: a full one makes the sender wait. The first write error is final: every frame behind
+// it fails with it.
 type outbox struct {
 	conn    net.Conn
 	limit   int           // bytes that may wait, above which senders block
 	timeout time.Duration // for a write to make progress; 0 is none
+	spawn   func(func())  // runs a function on another goroutine
 	onError func(error)   // called once, outside the lock, with the write error that ended the outbox
 	// sequencer is told each frame in the order of the stream; nil for protocols that need not know.
 	sequencer proto.Sequencer
+
+	// coming is the number of goroutines that expect announced and that did not arrive yet.
+	coming atomic.Int32
 
 	mu       sync.Mutex
 	pending  batch
@@ -55,8 +69,10 @@ type outbox struct {
 	err      error
 
 	// Only the flusher touches these.
+	current  batch     // what is being written
 	deadline time.Time // when the armed write deadline ends
 	vec      net.Buffers
+	raw      *rawWriter // nil where the connection cannot write without blocking
 }
 
 // batch is what one system call writes.
@@ -64,6 +80,8 @@ type batch struct {
 	bufs    []*bufpool.Buf
 	open    bool // the last buffer is ours to append to
 	size    int
+	frames  int
+	sent    int // bytes of the first buffer that were written already
 	outcome *outcome
 }
 
@@ -74,9 +92,8 @@ type outcome struct {
 }
 
 // send hands frame over, which from now on belongs to the outbox. With wait it returns when the frame was really
-// written, else as soon as it is queued. eager says that others are about to send too, so that waiting for them by one
-// yield saves system calls. ctx bounds the wait for room and for the outcome.
-func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool) error {
+// written, else as soon as it is queued. ctx bounds the wait for room and for the outcome.
+func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
 	o.mu.Lock()
 	for o.err == nil && o.queued > 0 && o.queued+len(frame.B) > o.limit {
 		if err := o.waitForSpace(ctx); err != nil {
@@ -96,28 +113,18 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool)
 	}
 	o.queued += len(frame.B)
 	o.pending.add(frame)
-	if o.flushing {
-		if !wait {
-			o.mu.Unlock()
-			return nil
-		}
-		out := o.pending.watch()
-		o.mu.Unlock()
-		return out.wait(ctx)
-	}
-	o.flushing = true
 	var out *outcome
 	if wait {
 		out = o.pending.watch()
 	}
+	mine := !o.flushing && (wait || o.full() || o.coming.Load() <= 0)
+	if mine {
+		o.flushing = true
+	}
 	o.mu.Unlock()
 
-	if eager {
-		runtime.Gosched()
-	}
-	// A write blocks as long as the peer does not read. A sender with a bound of its own lets somebody else do it.
-	if bounded := ctx.Done() != nil; bounded || !o.flush(maxRounds) {
-		go o.flush(0)
+	if mine && !o.flush(maxRounds, ctx.Done() == nil) {
+		o.spawn(o.flushAll)
 	}
 	if out != nil {
 		return out.wait(ctx)
@@ -125,75 +132,118 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait, eager bool)
 	return nil
 }
 
-// flush writes batches until nothing waits; after rounds of them (0 is no limit) it returns false with work left.
-func (o *outbox) flush(rounds int) bool {
-	for n := 1; ; n++ {
-		o.mu.Lock()
-		if o.pending.size == 0 || o.err != nil {
-			o.flushing = false
-			o.mu.Unlock()
-			return true
-		}
-		b := o.pending
-		o.pending = o.spare
-		o.spare = batch{}
-		o.mu.Unlock()
+// full reports whether what waits should not wait for others any longer.
+func (o *outbox) full() bool {
+	return o.pending.frames >= maxHeld || o.pending.size >= min(maxHeldBytes, o.limit/2)
+}
 
-		err := o.write(&b)
-		o.settle(&b, err)
-		if err == nil && n == rounds {
-			return !o.more()
-		}
+// expect announces a goroutine that was made runnable and will call arrive first of all.
+func (o *outbox) expect() { o.coming.Add(1) }
+
+// arrive is called by a goroutine that expect announced. The last one leaves what the others have appended to a
+// goroutine that is started now and so runs after it: what it is about to send itself goes along.
+func (o *outbox) arrive() {
+	if o.coming.Add(-1) > 0 {
+		return
+	}
+	o.mu.Lock()
+	mine := !o.flushing && o.pending.size > 0
+	if mine {
+		o.flushing = true
+	}
+	o.mu.Unlock()
+	if mine {
+		o.spawn(o.flushAll)
 	}
 }
 
-// more reports whether frames wait; if none do, flushing is over.
-func (o *outbox) more() bool {
+func (o *outbox) flushAll() { o.flush(0, true) }
+
+// flush writes batches until nothing waits. After rounds of them (0 is no limit), or when it is not patient and the
+// peer takes no more for the moment, it returns false: whoever calls it next goes on.
+func (o *outbox) flush(rounds int, patient bool) bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.pending.size == 0 {
-		o.flushing = false
-		return false
+	for n := 0; o.current.size > 0 || o.pending.size > 0 && o.err == nil; n++ {
+		if rounds > 0 && n == rounds {
+			o.mu.Unlock()
+			return false
+		}
+		if o.current.size == 0 {
+			o.current, o.pending, o.spare = o.pending, o.spare, batch{}
+		}
+		b := &o.current
+		o.mu.Unlock()
+
+		if !patient && !o.tryWrite(b) {
+			return false
+		}
+		err := o.write(b)
+		if err != nil {
+			err = o.broken(err)
+		}
+		size := b.size
+		b.finish(err)
+		b.recycle()
+
+		o.mu.Lock()
+		o.spare, o.current = *b, batch{}
+		o.queued -= size
+		o.announceSpace()
 	}
+	o.flushing = false
+	o.mu.Unlock()
 	return true
 }
 
-// settle tells everybody concerned what became of b.
-func (o *outbox) settle(b *batch, err error) {
-	// An error is final before anybody learns of it, or they would go on sending.
-	first := err != nil && o.fail(err)
-	if err != nil && !first {
-		err = o.err // ended by Close, which is why the write failed
+// tryWrite writes as much of b as the peer takes at once and reports whether that, or an error, was all: then write
+// does not block. A sender whose time is bounded must not wait for a peer that does not read.
+func (o *outbox) tryWrite(b *batch) bool {
+	if o.raw == nil || len(b.bufs) > 1 {
+		return false
 	}
-	b.finish(err)
-	o.mu.Lock()
-	o.queued -= b.size
+	n, err := o.raw.write(b.bufs[0].B[b.sent:])
+	b.sent += n
+	return err != nil || b.sent == len(b.bufs[0].B)
+}
+
+// broken ends the outbox with the error of a write, before anybody else learns of it and goes on sending. It returns
+// the error that counts.
+func (o *outbox) broken(err error) error {
+	if !o.fail(err) {
+		return o.err // ended by Close, which is why the write failed
+	}
+	if o.onError != nil {
+		o.onError(err)
+	}
+	return err
+}
+
+// announceSpace wakes the senders that wait for room.
+func (o *outbox) announceSpace() {
 	if o.space != nil {
 		close(o.space)
 		o.space = nil
-	}
-	b.recycle()
-	o.spare = *b
-	o.mu.Unlock()
-	if first && o.onError != nil {
-		o.onError(err)
 	}
 }
 
 // write sends b, with one system call where it is small enough and the connection can take several buffers at once.
 func (o *outbox) write(b *batch) error {
-	if b.size > maxPiece {
+	first := b.bufs[0].B[b.sent:]
+	switch {
+	case len(b.bufs) == 1 && len(first) == 0:
+		return nil
+	case b.size > maxPiece:
 		return o.writePieces(b)
 	}
 	if err := o.arm(); err != nil {
 		return err
 	}
 	if len(b.bufs) == 1 {
-		_, err := o.conn.Write(b.bufs[0].B)
+		_, err := o.conn.Write(first)
 		return o.explain(err)
 	}
-	o.vec = o.vec[:0]
-	for _, buf := range b.bufs {
+	o.vec = append(o.vec[:0], first)
+	for _, buf := range b.bufs[1:] {
 		o.vec = append(o.vec, buf.B)
 	}
 	vec := o.vec // WriteTo moves the slice that it is called on
@@ -204,8 +254,10 @@ func (o *outbox) write(b *batch) error {
 
 // writePieces sends much data in pieces, so that the write deadline measures progress and not size.
 func (o *outbox) writePieces(b *batch) error {
+	sent := b.sent
 	for _, buf := range b.bufs {
-		for rest := buf.B; len(rest) > 0; {
+		rest := buf.B[sent:]
+		for sent = 0; len(rest) > 0; {
 			if err := o.arm(); err != nil {
 				return err
 			}
@@ -269,10 +321,7 @@ func (o *outbox) fail(err error) bool {
 	lost := o.pending
 	o.pending = batch{}
 	o.queued -= lost.size
-	if o.space != nil {
-		close(o.space)
-		o.space = nil
-	}
+	o.announceSpace()
 	o.mu.Unlock()
 	lost.finish(fmt.Errorf("%w: %w", ErrNotSent, err))
 	lost.recycle()
@@ -295,6 +344,7 @@ func (o *outbox) drain(ctx context.Context) error {
 // second comes, so that a lone one is not copied.
 func (b *batch) add(frame *bufpool.Buf) {
 	b.size += len(frame.B)
+	b.frames++
 	last := len(b.bufs) - 1
 	if last < 0 || len(frame.B) > maxCopy {
 		b.bufs, b.open = append(b.bufs, frame), false

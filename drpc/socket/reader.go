@@ -4,11 +4,11 @@ import (
 	"errors"
 	"io"
 	"net"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 const (
@@ -17,7 +17,7 @@ const (
 	idleBuffer = 4 << 10
 	busyBuffer = 64 << 10
 	// firstFill is how much memory a frame larger than the buffer gets before its bytes have come.
-	firstFill = 64 << 10
+	firstFill = 128 << 10
 )
 
 // errNoProgress ends a connection whose Read returns nothing without an error, again and again.
@@ -26,9 +26,12 @@ var errNoProgress = errors.New("connection reads nothing and gives no error")
 // frameReader reads frames off a connection through one buffer.
 type frameReader struct {
 	conn net.Conn
-	buf  *bufpool.Buf // length is what was filled
-	pos  int          // start of what was not consumed yet
-	at   time.Time    // when bytes last came, a clock that costs nothing to read
+	// beforeWait is called before each wait for bytes, if it is there.
+	beforeWait func()
+
+	buf *bufpool.Buf // length is what was filled
+	pos int          // start of what was not consumed yet
+	at  clock.Time   // when bytes last came, a clock that costs nothing to read
 }
 
 // next returns the next frame. It takes no more memory than twice the bytes that really came.
@@ -73,6 +76,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 
 // large reads a frame of n bytes straight into a buffer of its own.
 func (r *frameReader) large(n int) (*bufpool.Buf, error) {
+	r.wait()
 	have := r.buf.B[r.pos:]
 	frame := bufpool.Get(min(n, max(firstFill, len(have))))
 	frame.B = append(frame.B, have...)
@@ -91,19 +95,27 @@ func (r *frameReader) large(n int) (*bufpool.Buf, error) {
 			return nil, err
 		}
 	}
-	r.at = time.Now()
+	r.at = clock.Now()
 	return frame, nil
+}
+
+// wait is called before each read that may block.
+func (r *frameReader) wait() {
+	if r.beforeWait != nil {
+		r.beforeWait()
+	}
 }
 
 // fill reads once, making room for at least want bytes behind pos (0: for some more).
 func (r *frameReader) fill(want int) error {
+	r.wait()
 	r.room(want)
 	for range 100 {
 		free := r.buf.B[len(r.buf.B):cap(r.buf.B)]
 		n, err := r.conn.Read(free)
 		r.buf.B = r.buf.B[:len(r.buf.B)+n]
 		if n > 0 {
-			r.at = time.Now()
+			r.at = clock.Now()
 			return nil
 		}
 		if err != nil {
@@ -140,9 +152,10 @@ func (r *frameReader) Read(b []byte) (int, error) {
 	}
 	if r.buf == nil || r.pos == len(r.buf.B) {
 		if len(b) >= idleBuffer {
+			r.wait()
 			n, err := r.conn.Read(b)
 			if n > 0 {
-				r.at = time.Now()
+				r.at = clock.Now()
 			}
 			return n, err
 		}
