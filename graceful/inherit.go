@@ -131,9 +131,13 @@ func (p *pipes) takeOver() (told bool, err error) {
 	if err == nil {
 		select {
 		case <-p.ahead:
-			told = true
 		case <-p.dead:
 		case <-time.After(takeOverWait):
+		}
+		select {
+		case <-p.ahead: // even if the predecessor has closed its end since
+			told = true
+		default:
 		}
 	}
 	if !p.worker {

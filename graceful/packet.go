@@ -16,6 +16,8 @@ type packetConn struct {
 	closed chan struct{}
 	err    error
 
+	reading sync.RWMutex // read-locked by whoever is in conn.ReadFrom
+
 	mu       sync.Mutex
 	quiet    bool // a successor reads
 	deadline time.Time
@@ -32,14 +34,25 @@ func (p *packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 		return 0, nil, err
 	}
 	for {
-		if p.isQuiet() {
+		n, addr, ok, err := p.read(b)
+		if !ok {
 			return 0, nil, p.wait(nil)
 		}
-		n, addr, err := p.conn.ReadFrom(b)
 		if err == nil || !p.isQuiet() {
 			return n, addr, err
 		}
 	}
+}
+
+// read reads a packet, unless a successor does.
+func (p *packetConn) read(b []byte) (n int, addr net.Addr, ok bool, err error) {
+	p.reading.RLock()
+	defer p.reading.RUnlock()
+	if p.isQuiet() {
+		return 0, nil, false, nil
+	}
+	n, addr, err = p.conn.ReadFrom(b)
+	return n, addr, true, err
 }
 
 func (p *packetConn) isQuiet() bool {
@@ -117,8 +130,15 @@ func (p *packetConn) Close() error {
 func (p *packetConn) dup() (*os.File, error) { return dupOf(p.conn) }
 func (p *packetConn) shut() error            { return p.Close() }
 
-// leave makes the reads of this process end without taking a packet from the successor.
+// leave makes the reads of this process end, and returns when they have: the successor must not be told before, or a
+// read that has just begun would take a packet from it.
 func (p *packetConn) leave() {
+	p.silence()
+	p.reading.Lock()
+	defer p.reading.Unlock()
+}
+
+func (p *packetConn) silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.quiet = true
