@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,6 @@ func Child(args []string, in io.Reader, out io.Writer) error {
 	network := flags.String("network", "tcp", "tcp or unix")
 	socket := flags.String("socket", "", "where to listen on unix")
 	addr := flags.String("addr", "", "address of the server")
-	number := flags.Int("number", 0, "number of the client")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func Child(args []string, in io.Reader, out io.Writer) error {
 		}
 		return answer(line, greeting{Addr: bound, Files: room}, map[string]reaction{wordAccepted: s.accepted})
 	}
-	c := &client{network: *network, addr: *addr, number: *number}
+	c := &client{network: *network, addr: *addr}
 	return answer(line, greeting{Files: room}, map[string]reaction{wordDial: c.dial, wordCall: c.call})
 }
 
@@ -175,32 +175,33 @@ func (s *server) accepted(value json.RawMessage) (any, error) {
 // client has many sessions.
 type client struct {
 	network, addr string
-	number        int
+	endpoints     []drpc.Endpoint
 	sessions      []drpc.Session
 }
 
-// dial makes that many sessions and answers with what went wrong, empty if nothing did.
+// dial makes that many sessions more and answers with what went wrong, empty if nothing did.
 func (c *client) dial(value json.RawMessage) (any, error) {
 	var n int
 	if err := json.Unmarshal(value, &n); err != nil {
 		return nil, err
 	}
-	c.sessions = make([]drpc.Session, n)
-	var next atomic.Int64
-	var failed atomic.Pointer[string]
-	var endpoints []drpc.Endpoint
-	for i := 0; i < n; i += perSource {
-		e, err := drpc.New(c.config(i / perSource))
+	first := len(c.sessions)
+	c.sessions = append(c.sessions, make([]drpc.Session, n)...)
+	for len(c.endpoints)*perSource < len(c.sessions) {
+		e, err := drpc.New(c.config(len(c.endpoints)))
 		if err != nil {
 			return nil, err
 		}
-		endpoints = append(endpoints, e)
+		c.endpoints = append(c.endpoints, e)
 	}
+	var next atomic.Int64
+	next.Store(int64(first))
+	var failed atomic.Pointer[string]
 	var wg sync.WaitGroup
 	for range dialers {
 		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && failed.Load() == nil; i = int(next.Add(1)) - 1 {
-				sess, stat := endpoints[i/perSource].Dial(c.addr)
+			for i := int(next.Add(1)) - 1; i < len(c.sessions) && failed.Load() == nil; i = int(next.Add(1)) - 1 {
+				sess, stat := c.endpoints[i/perSource].Dial(c.addr)
 				if !stat.OK() {
 					why := fmt.Sprintf("session %d: %v", i, stat)
 					failed.Store(&why)
@@ -221,7 +222,9 @@ func (c *client) dial(value json.RawMessage) (any, error) {
 func (c *client) config(n int) drpc.EndpointConfig {
 	cfg := drpc.EndpointConfig{Network: c.network, DefaultBodyCodec: "protobuf"}
 	if c.network == "tcp" {
-		cfg.LocalIP = fmt.Sprintf("127.%d.%d.1", 1+c.number%200, n%250)
+		// Ports that earlier processes left behind take long to search, so that each process has addresses of its own.
+		pid := os.Getpid()
+		cfg.LocalIP = fmt.Sprintf("127.%d.%d.%d", 1+pid/250%250, 1+pid%250, 1+n%250)
 	}
 	return cfg
 }

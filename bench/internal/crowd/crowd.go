@@ -145,8 +145,8 @@ func (s *stage) open(ctx context.Context, c *Crowd, socket string) error {
 	}
 	// Half of what a client may open leaves room; two at least share the work.
 	c.Clients = max(2, (2*c.Sessions+hello.Files-1)/hello.Files)
-	for i := range c.Clients {
-		client, _, err := s.start(ctx, "client", "-network", c.Network, "-addr", s.addr, "-number", fmt.Sprint(i))
+	for range c.Clients {
+		client, _, err := s.start(ctx, "client", "-network", c.Network, "-addr", s.addr)
 		if err != nil {
 			return err
 		}
@@ -176,11 +176,30 @@ func (s *stage) start(ctx context.Context, args ...string) (*control.Child, gree
 	return child, hello, nil
 }
 
+// wave is how many sessions all clients together dial before the server has accepted them: fewer than a kernel keeps
+// waiting, because one that it does not keep is tried again seconds later.
+const wave = 1000
+
 // fill makes the sessions, all clients at once, and looks at what they hold.
 func (s *stage) fill(c *Crowd) error {
+	for made := 0; made < c.Sessions; {
+		n := min(wave, c.Sessions-made)
+		if err := s.dial(n); err != nil {
+			return err
+		}
+		made += n
+		if err := s.server.Ask(wordAccepted, made, &c.Accepting); err != nil {
+			return err
+		}
+	}
+	s.plan.Progress("%s: %d sessions, %v an accept", c.Network, c.Sessions, c.PerAccept())
+	return s.weigh(c)
+}
+
+// dial makes n more sessions.
+func (s *stage) dial(n int) error {
 	for i, client := range s.clients {
-		share := (c.Sessions + i) / len(s.clients)
-		if err := client.Send(wordDial, share); err != nil {
+		if err := client.Send(wordDial, (n+i)/len(s.clients)); err != nil {
 			return err
 		}
 	}
@@ -193,11 +212,7 @@ func (s *stage) fill(c *Crowd) error {
 			return fmt.Errorf("a client: %s", failed)
 		}
 	}
-	if err := s.server.Ask(wordAccepted, c.Sessions, &c.Accepting); err != nil {
-		return err
-	}
-	s.plan.Progress("%s: %d sessions, %v an accept", c.Network, c.Sessions, c.PerAccept())
-	return s.weigh(c)
+	return nil
 }
 
 // weigh finds what the sessions added to the processes.
