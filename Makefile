@@ -13,12 +13,12 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := check
 
-.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean
+.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-scale
 
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start the example server, call it, inspect it, stop it
 	@bash examples/quickstart/demo.sh
@@ -53,8 +53,21 @@ race: ## all tests under the race detector
 fuzz: ## every fuzz target in turn, FUZZTIME=30s each
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh tools/fuzz.sh
 
-bench: ## benchmarks in the form benchstat reads; BENCH=pattern COUNT=6
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count '$(COUNT)' ./...
+bench: ## benchmarks of the packages into .cache/bench.txt, which benchstat reads; BENCH=pattern COUNT=6
+	@mkdir -p .cache
+	@packages=$$(grep -rlE --include='*_test.go' --exclude-dir=bench --exclude-dir=.cache '^func Benchmark' . | \
+		xargs -n 1 dirname | sort -u) && \
+	{ $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count '$(COUNT)' $$packages; echo $$? >.cache/bench.status; } | \
+		tee .cache/bench.txt && exit "$$(cat .cache/bench.status)"
+
+bench-peers: ## DMicro beside other frameworks, into docs/benchmarks; ARGS="-rounds 3"
+	@cd bench && $(GO) run ./cmd/peers -out ../docs/benchmarks $(ARGS)
+
+bench-features: ## what each feature costs, into docs/benchmarks; ARGS="-rounds 3"
+	@cd bench && $(GO) run ./cmd/peers -features -out ../docs/benchmarks $(ARGS)
+
+bench-scale: ## very many sessions on one server, into docs/benchmarks; ARGS="-idle 20000"
+	@cd bench && $(GO) run ./cmd/scale -out ../docs/benchmarks $(ARGS)
 
 cover: ## statement coverage of each package and in total
 	@mkdir -p .cache

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/lesismal/arpc"
 	arpclog "github.com/lesismal/arpc/log"
@@ -39,8 +40,11 @@ func arpcPeer() Peer {
 	}
 }
 
+// silenceArpc turns off a log that writes each connection to standard output. Its level is a plain variable.
+var silenceArpc = sync.OnceFunc(func() { arpclog.SetLevel(arpclog.LevelNone) })
+
 func serveArpc() (Server, error) {
-	arpclog.SetLevel(arpclog.LevelNone)
+	silenceArpc()
 	srv := arpc.NewServer()
 	srv.Codec = protoCodec{}
 	srv.Handler.Handle(echoMethod, func(ctx *arpc.Context) {
@@ -67,7 +71,7 @@ func serveArpc() (Server, error) {
 }
 
 func dialArpc(addr string) (Client, error) {
-	arpclog.SetLevel(arpclog.LevelNone)
+	silenceArpc()
 	c, err := arpc.NewClient(func() (net.Conn, error) { return net.Dial("tcp", addr) })
 	if err != nil {
 		return nil, err

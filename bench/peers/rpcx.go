@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"net"
+	"sync"
 
 	"github.com/smallnest/rpcx/client"
 	rpcxlog "github.com/smallnest/rpcx/log"
@@ -24,8 +25,11 @@ func rpcxPeer() Peer {
 	return Peer{Name: "rpcx", About: "rpcx v1.9.1: protobuf", Kind: Rival, Serve: serveRpcx, Dial: dialRpcx}
 }
 
+// silenceRpcx turns off a log that writes each connection. Its logger is a plain variable.
+var silenceRpcx = sync.OnceFunc(rpcxlog.SetDummyLogger)
+
 func serveRpcx() (Server, error) {
-	rpcxlog.SetDummyLogger()
+	silenceRpcx()
 	srv := server.NewServer()
 	if err := srv.RegisterName("Echo", rpcxEcho{}, ""); err != nil {
 		return Server{}, err
@@ -47,7 +51,7 @@ func serveRpcx() (Server, error) {
 }
 
 func dialRpcx(addr string) (Client, error) {
-	rpcxlog.SetDummyLogger()
+	silenceRpcx()
 	opt := client.DefaultOption
 	opt.SerializeType = protocol.ProtoBuffer
 	c := client.NewClient(opt)

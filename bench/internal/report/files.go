@@ -77,12 +77,14 @@ func (c Contest) page(name string) []byte {
 	}
 	fmt.Fprintf(&b, "# %s\n\nWritten by a program; [README.md](README.md) says how to read it.\n\n", heading)
 	c.Origin.Write(&b)
-	fmt.Fprintf(&b, "- %d rounds of %v a row, after %v to warm up; medians\n\n", c.Rounds, c.Duration, c.Warmup)
+	fmt.Fprintf(&b, "- Rounds: %d of %v a row, after %v to warm up; medians\n\n", c.Rounds, c.Duration, c.Warmup)
+	b.WriteString("## What has to hold\n\n")
 	if c.Base == "" {
-		b.WriteString("## What has to hold\n\n")
 		Goals(&b, c.Rows)
-		b.WriteByte('\n')
+	} else {
+		FeatureGoals(&b, c.Rows)
 	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "## Figures\n\n![calls a second](%s.svg)\n\n", name)
 	Figures(&b, c.Rows, c.Base)
 	b.WriteString("## Rows\n\n")

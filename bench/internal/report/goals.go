@@ -78,6 +78,24 @@ func Goals(w io.Writer, rows []contest.Row) {
 	t.write(w)
 }
 
+// fivePlugins is the name of the row whose plugins may cost little, minFivePlugins the least ratio to the plain row.
+const (
+	fivePlugins    = "plugins-5"
+	minFivePlugins = 0.9
+)
+
+// FeatureGoals writes a table of what has to hold of features, and whether it does.
+func FeatureGoals(w io.Writer, rows []contest.Row) {
+	t := &table{head: []string{"cell", "what", "must be", "is", "held"}}
+	for _, r := range rows {
+		if r.Peer == fivePlugins && r.Base > 0 {
+			t.add(r.Cell.String(), "calls/s with five plugins", "above "+decimal(minFivePlugins, 1), decimal(r.Base, 2),
+				held(r.Base > minFivePlugins))
+		}
+	}
+	t.write(w)
+}
+
 func held(ok bool) string {
 	if ok {
 		return "yes"
