@@ -17,7 +17,7 @@ func (m *Msg) Body() any { return m.body }
 func (m *Msg) SetBody(body any) { m.body = body }
 
 // SetNewBody sets the function that makes the body from the header.
-func (m *Msg) SetNewBody(fn NewBodyFunc) { m.newBody = fn }
+func (m *Msg) SetNewBody(fn NewBodyFunc) { m.into().newBody = fn }
 
 // MarshalBody encodes the body with its codec.
 func (m *Msg) MarshalBody() ([]byte, error) {
@@ -67,11 +67,11 @@ func (m *Msg) AppendBody(dst []byte) ([]byte, error) {
 // decoding is deferred it keeps the bytes for DecodeBody.
 func (m *Msg) UnmarshalBody(bodyBytes []byte) error {
 	if m.deferred {
-		m.encoded = bodyBytes
+		m.into().body = bodyBytes
 		return nil
 	}
-	if m.body == nil && m.newBody != nil {
-		m.body = m.newBody(m)
+	if newBody := m.from().newBody; m.body == nil && newBody != nil {
+		m.body = newBody(m)
 	}
 	return m.unmarshal(bodyBytes)
 }
@@ -81,13 +81,13 @@ func (m *Msg) UnmarshalBody(bodyBytes []byte) error {
 func (m *Msg) DeferBody() { m.deferred = true }
 
 // EncodedBody returns the received body as it came, nil when it was not deferred.
-func (m *Msg) EncodedBody() []byte { return m.encoded }
+func (m *Msg) EncodedBody() []byte { return m.from().body }
 
 // SetEncodedBody replaces the received bytes, as a hook does that decrypts them.
-func (m *Msg) SetEncodedBody(raw []byte) { m.encoded = raw }
+func (m *Msg) SetEncodedBody(raw []byte) { m.into().body = raw }
 
 // DecodeBody decodes the deferred bytes into the body.
-func (m *Msg) DecodeBody() error { return m.unmarshal(m.encoded) }
+func (m *Msg) DecodeBody() error { return m.unmarshal(m.from().body) }
 
 func (m *Msg) unmarshal(raw []byte) error {
 	switch body := m.body.(type) {

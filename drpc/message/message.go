@@ -110,14 +110,40 @@ type Msg struct {
 	statusOK  bool // an OK status was received; Status makes the value only when asked
 	deferred  bool // UnmarshalBody keeps the bytes instead of decoding them
 	method    string
-	methodRaw []byte // as received; ServiceMethod makes the string only when asked
 	stat      *status.Status
-	meta      meta
+	meta      *gmap.Map // made when somebody changes it or asks for it
 	body      any
-	newBody   NewBodyFunc
-	encoded   []byte // the received body, still encoded
+	in        *received // nil for a message that was made here
 	pipe      tfilter.PipeTFilter
 	ctx       context.Context
+}
+
+// received is what only a message has that came from a peer: its parts as they stand in the frame. It is apart so that
+// the messages that callers keep are small.
+type received struct {
+	method  []byte // ServiceMethod makes the string only when asked
+	meta    []byte // a flat object of plain strings, in which a key can be found; else it is in Msg.meta
+	body    []byte // still encoded
+	newBody NewBodyFunc
+}
+
+// nothing is what a message has received that did not come from a peer. Nobody writes to it.
+var nothing received
+
+// from returns the received parts to be read.
+func (m *Msg) from() *received {
+	if m.in == nil {
+		return &nothing
+	}
+	return m.in
+}
+
+// into returns the received parts to be changed.
+func (m *Msg) into() *received {
+	if m.in == nil {
+		m.in = new(received)
+	}
+	return m.in
 }
 
 var _ Message = (*Msg)(nil)
@@ -149,9 +175,11 @@ func (m *Msg) messageIdentity() *Msg { return m }
 // Clear empties the message and drops every reference it holds.
 func (m *Msg) Clear() {
 	m.pipe.Reset()
-	pipe := m.pipe // keeps its memory
-	*m = Msg{}
-	m.pipe = pipe
+	pipe, in := m.pipe, m.in // keep their memory
+	if in != nil {
+		*in = received{}
+	}
+	*m = Msg{pipe: pipe, in: in}
 }
 
 // Reset clears the message and applies the settings.
@@ -190,22 +218,27 @@ func (m *Msg) SetMType(typ byte) { m.mtype = typ }
 
 // ServiceMethod returns the service method.
 func (m *Msg) ServiceMethod() string {
-	if m.method == "" && len(m.methodRaw) > 0 {
-		m.method = string(m.methodRaw)
+	if raw := m.from().method; m.method == "" && len(raw) > 0 {
+		m.method = string(raw)
 	}
 	return m.method
 }
 
 // SetServiceMethod sets the service method.
-func (m *Msg) SetServiceMethod(method string) { m.method, m.methodRaw = method, nil }
+func (m *Msg) SetServiceMethod(method string) {
+	m.method = method
+	if m.in != nil {
+		m.in.method = nil
+	}
+}
 
 // ServiceMethodBytes returns the service method as it was received, nil where SetServiceMethod set it. It allows a
 // lookup without making a string.
-func (m *Msg) ServiceMethodBytes() []byte { return m.methodRaw }
+func (m *Msg) ServiceMethodBytes() []byte { return m.from().method }
 
 // ParseServiceMethod notes the received bytes of a service method. They must stay unchanged as long as the message
 // is in use.
-func (m *Msg) ParseServiceMethod(raw []byte) { m.method, m.methodRaw = "", raw }
+func (m *Msg) ParseServiceMethod(raw []byte) { m.method, m.into().method = "", raw }
 
 // StatusOK reports whether the status is absent or OK.
 func (m *Msg) StatusOK() bool { return m.stat.OK() }

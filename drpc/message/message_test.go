@@ -28,10 +28,11 @@ func full(t testing.TB) *Msg {
 	t.Helper()
 	m := new(Msg)
 	fill(t, m)
-	v := reflect.ValueOf(m).Elem()
-	for i := range v.NumField() {
-		if v.Field(i).IsZero() {
-			t.Fatalf("%s is not set: the tests of empty messages would not see it", v.Type().Field(i).Name)
+	for _, v := range []reflect.Value{reflect.ValueOf(*m), reflect.ValueOf(*m.in)} {
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Fatalf("%s is not set: the tests of empty messages would not see it", v.Type().Field(i).Name)
+			}
 		}
 	}
 	return m
@@ -46,7 +47,7 @@ func fill(t testing.TB, m *Msg) {
 	m.SetSeq(7)
 	m.SetBodyCodec(codec.NilCodecID + 1)
 	m.SetServiceMethod("/m")
-	m.methodRaw = []byte("/raw")
+	m.into().method = []byte("/raw")
 	m.statusOK = true
 	m.DeferBody()
 	m.SetEncodedBody([]byte("encoded"))
@@ -54,6 +55,9 @@ func fill(t testing.TB, m *Msg) {
 	if err := errors.Join(m.ParseMeta([]byte(`{"a":"1"}`)), m.SetSize(5)); err != nil {
 		t.Fatal(err)
 	}
+	raw := m.in.meta
+	m.Meta()
+	m.in.meta = raw // both forms at once
 }
 
 // empty fails if m differs from a new message in anything but memory that it keeps.
@@ -62,8 +66,11 @@ func empty(t testing.TB, m *Msg) {
 	if m.PipeTFilter().Len() != 0 {
 		t.Errorf("filters %q", m.PipeTFilter().IDs())
 	}
+	if !reflect.DeepEqual(*m.from(), received{}) || !reflect.DeepEqual(nothing, received{}) {
+		t.Errorf("received parts are left: %+v", *m.from())
+	}
 	bare := *m
-	bare.pipe = tfilter.PipeTFilter{}
+	bare.pipe, bare.in = tfilter.PipeTFilter{}, nil
 	if !reflect.DeepEqual(bare, Msg{}) {
 		t.Errorf("not empty: %+v", bare)
 	}

@@ -14,32 +14,27 @@ import (
 // emptyMeta is how a message without meta says so on the wire.
 const emptyMeta = "{}"
 
-// meta holds the key-value pairs of a message: as the received JSON as long as that is enough, as a map once somebody
-// changes it or asks for it. raw is only ever a flat object of plain strings, so that a key can be found in it.
-type meta struct {
-	raw []byte
-	m   *gmap.Map
-}
-
 // Meta returns the pairs as a map that is safe for concurrent use.
 func (m *Msg) Meta() *gmap.Map {
-	if m.meta.m == nil {
-		m.meta.m = gmap.New(true)
-		for key, value := range flatPairs(m.meta.raw) {
-			m.meta.m.Set(string(key), string(value))
+	if m.meta == nil {
+		m.meta = gmap.New(true)
+		if m.in != nil {
+			for key, value := range flatPairs(m.in.meta) {
+				m.meta.Set(string(key), string(value))
+			}
+			m.in.meta = nil
 		}
-		m.meta.raw = nil
 	}
-	return m.meta.m
+	return m.meta
 }
 
 // MetaLen returns the number of meta pairs without making the map; any number above 0 stands for "some" where they
 // are still encoded.
 func (m *Msg) MetaLen() int {
 	switch {
-	case m.meta.m != nil:
-		return m.meta.m.Size()
-	case len(m.meta.raw) > len(emptyMeta):
+	case m.meta != nil:
+		return m.meta.Size()
+	case len(m.from().meta) > len(emptyMeta):
 		return 1
 	}
 	return 0
@@ -47,11 +42,11 @@ func (m *Msg) MetaLen() int {
 
 // PeekMeta returns the value under key without making the map, nil if there is none.
 func (m *Msg) PeekMeta(key string) any {
-	if m.meta.m != nil {
-		return m.meta.m.Get(key)
+	if m.meta != nil {
+		return m.meta.Get(key)
 	}
 	var found any
-	for k, v := range flatPairs(m.meta.raw) {
+	for k, v := range flatPairs(m.from().meta) {
 		if string(k) == key {
 			found = string(v) // the last one wins, as in encoding/json
 		}
@@ -69,17 +64,17 @@ func (m *Msg) CopyMeta() *gmap.Map {
 
 // AppendMeta appends the meta as its wire JSON: one object, keys sorted, as encoding/json writes it.
 func (m *Msg) AppendMeta(dst []byte) ([]byte, error) {
-	if m.meta.m == nil {
-		if len(m.meta.raw) > 0 {
-			return append(dst, m.meta.raw...), nil
+	if m.meta == nil {
+		if raw := m.from().meta; len(raw) > 0 {
+			return append(dst, raw...), nil
 		}
 		return append(dst, emptyMeta...), nil
 	}
-	if m.meta.m.Size() == 0 {
+	if m.meta.Size() == 0 {
 		return append(dst, emptyMeta...), nil
 	}
-	pairs := make(map[string]any, m.meta.m.Size())
-	m.meta.m.Iterator(func(k, v any) bool {
+	pairs := make(map[string]any, m.meta.Size())
+	m.meta.Iterator(func(k, v any) bool {
 		if s, ok := k.(string); ok {
 			pairs[s] = v
 		} else {
@@ -100,14 +95,17 @@ var errNoMeta = errors.New("meta: empty input")
 // ParseMeta reads the meta from its wire JSON, any object or null. Bytes after the first JSON value are ignored, as
 // DMicro 1.x peers do. Numbers become json.Number. raw must stay unchanged as long as the message is in use.
 func (m *Msg) ParseMeta(raw []byte) error {
-	m.meta = meta{}
+	m.meta = nil
+	if m.in != nil {
+		m.in.meta = nil
+	}
 	switch {
 	case len(raw) == 0:
 		return errNoMeta
 	case string(raw) == emptyMeta:
 		return nil
 	case isFlat(raw):
-		m.meta.raw = raw
+		m.into().meta = raw
 		return nil
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -124,14 +122,14 @@ func (m *Msg) ParseMeta(raw []byte) error {
 		for k, v := range pairs {
 			dst.Set(k, v)
 		}
-		m.meta.m = dst
+		m.meta = dst
 	}
 	return nil
 }
 
 // DetachMeta makes the pairs independent of the received bytes, so that they outlive the buffer of the frame.
 func (m *Msg) DetachMeta() {
-	if len(m.meta.raw) > 0 {
+	if len(m.from().meta) > 0 {
 		m.Meta()
 	}
 }

@@ -95,11 +95,11 @@ func TestFlatMetaIsNotParsedUntilAsked(t *testing.T) {
 	if err := m.ParseMeta([]byte(`{"a":"1","b":"é"}`)); err != nil {
 		t.Fatal(err)
 	}
-	if m.PeekMeta("b") != "é" || m.meta.m != nil {
+	if m.PeekMeta("b") != "é" || m.meta != nil {
 		t.Error("a look at one key made the map")
 	}
 	text, err := m.AppendMeta(nil)
-	if err != nil || string(text) != `{"a":"1","b":"é"}` || m.meta.m != nil {
+	if err != nil || string(text) != `{"a":"1","b":"é"}` || m.meta != nil {
 		t.Errorf("%s %v: sending it on made the map", text, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestMetaIsWrittenAsEncodingJSONDoes(t *testing.T) {
 func TestCopyMetaIsACopy(t *testing.T) {
 	t.Parallel()
 	var m Msg
-	if m.CopyMeta() == nil || m.meta.m != nil {
+	if m.CopyMeta() == nil || m.meta != nil {
 		t.Error("the copy of nothing is no empty map, or made one")
 	}
 	if err := m.ParseMeta([]byte(`{"a":"1"}`)); err != nil {

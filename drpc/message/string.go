@@ -56,7 +56,7 @@ func (m *Msg) AppendBodyText(dst []byte) (out []byte) {
 	var raw []byte
 	switch body := m.body.(type) {
 	case nil:
-		raw = m.encoded
+		raw = m.from().body
 		if len(raw) == 0 {
 			return append(dst, "null"...)
 		}

@@ -34,8 +34,9 @@ type Options struct {
 	OnWriteError func(error)
 	// Go runs f on another goroutine, one that is kept for such work; nil is a go statement.
 	Go func(f func())
-	// BeforeWait is called by the reading goroutine whenever it has passed on all that came and is going to wait for
-	// more; nil is nothing.
+	// BeforeWait is called whenever the reading goroutine may have to wait: when it has passed on all that came and
+	// needs more, and before a protocol writes while it reads. It is also called by a goroutine on which a protocol
+	// writes or reads for itself. Nil is nothing.
 	BeforeWait func()
 }
 
@@ -103,6 +104,7 @@ func (p protoIO) Read(b []byte) (int, error) { return p.s.in.Read(b) }
 // Write collects what Pack writes; Encode passes it on as one frame. A protocol with a fast path writes for itself.
 func (p protoIO) Write(b []byte) (int, error) {
 	if p.s.framer != nil {
+		p.s.in.wait()
 		return p.s.Write(b)
 	}
 	if p.s.captured == nil {
@@ -222,6 +224,7 @@ func (s *Conn) receiveFrame(m *message.Msg) (*bufpool.Buf, error) {
 
 // receiveSlow reads with Unpack, whose bytes are only valid until the next one.
 func (s *Conn) receiveSlow(m *message.Msg) (*bufpool.Buf, error) {
+	s.in.wait() // how Unpack waits, and on what, is its own business
 	if err := s.proto.Unpack(m); err != nil {
 		return nil, s.readError(err)
 	}
@@ -310,7 +313,9 @@ func (s *Conn) Reset(netConn net.Conn, protoFunc ...ProtoFunc) {
 		s.in.release()
 		s.conn = netConn
 		s.in.conn = netConn
+		turns := s.out.turns.Load() // whoever was announced to the old one arrives at this one
 		s.out = s.newOutbox()
+		s.out.turns.Store(turns)
 		s.closed.Store(false)
 	}
 	if len(protoFunc) > 0 || netConn != nil {
@@ -368,8 +373,8 @@ func (s *Conn) LocalAddr() net.Addr { return s.conn.LocalAddr() }
 // RemoteAddr returns the address of the peer.
 func (s *Conn) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
 
-// SetDeadline sets the deadline of reads and writes. With a write timeout in the options the next send moves that of
-// writes again.
+// SetDeadline sets the deadline of reads and writes. With a write timeout in the options a send that has to
+// wait for the peer moves that of writes.
 func (s *Conn) SetDeadline(t time.Time) error { return s.conn.SetDeadline(t) }
 
 // SetReadDeadline sets the deadline of reads.

@@ -18,7 +18,7 @@ const (
 	// own, because copying them costs more than another element of the write vector.
 	maxCopy = 8 << 10
 	// chunkSize is the size of the buffers that small frames are joined in.
-	chunkSize = 64 << 10
+	chunkSize = 32 << 10
 	// maxPiece is how many bytes the peer must take within one write timeout.
 	maxPiece = 1 << 20
 	// maxRounds is how many batches a sender writes for others before it hands the flushing over, so that no caller
@@ -26,10 +26,14 @@ const (
 	maxRounds = 4
 	// maxHeld is how many frames may wait for goroutines that are coming: enough to share a system call, and few
 	// enough that the peer has something to do meanwhile.
-	maxHeld = 32
+	maxHeld = 64
 	// maxHeldBytes is the same in bytes.
-	maxHeldBytes = 56 << 10
+	maxHeldBytes = 60 << 10
 )
+
+// maxPassed is how many of those announced may arrive before what waits leaves without the others: where ever new ones
+// are announced, the moment when nobody is coming may never be. It is a power of two.
+const maxPassed = 64
 
 // ErrNotSent is what an error matches with errors.Is when not a byte of the frame was written, so that sending it over
 // another connection cannot do anything twice.
@@ -43,8 +47,8 @@ var ErrStalled = errors.New("peer does not read")
 // Who writes: a sender that finds nobody at it, and nobody coming, does it itself, so a lone caller pays one lock and
 // one write and no hand-over. Goroutines that were just woken, and are likely to send as well, are announced with
 // expect; while any of them has yet to run, senders that do not wait for the write only append, and the last one to
-// arrive sees to it that all is written by a goroutine that comes after it. As those announced are always runnable, no frame waits for anything but
-// the processor.
+// arrive sees to it that all is written by a goroutine that comes after it. As those announced are always runnable, and
+// no frame waits for more than a few of them, no frame waits for anything but the processor.
 //
 // The outbox is bounded in bytes: a full one makes the sender wait. The first write error is final: every frame behind
 // it fails with it.
@@ -57,8 +61,9 @@ type outbox struct {
 	// sequencer is told each frame in the order of the stream; nil for protocols that need not know.
 	sequencer proto.Sequencer
 
-	// coming is the number of goroutines that expect announced and that did not arrive yet.
-	coming atomic.Int32
+	// turns is the number of goroutines that expect announced and that did not arrive yet, in its lower half, and of all
+	// that ever arrived in its upper half, which wraps.
+	turns atomic.Uint64
 
 	mu       sync.Mutex
 	pending  batch
@@ -69,10 +74,11 @@ type outbox struct {
 	err      error
 
 	// Only the flusher touches these.
-	current  batch     // what is being written
-	deadline time.Time // when the armed write deadline ends
-	vec      net.Buffers
-	raw      *rawWriter // nil where the connection cannot write without blocking
+	current  batch       // what is being written
+	rest     net.Buffers // the bytes of it that were not written yet
+	vec      net.Buffers // the memory of rest
+	deadline time.Time   // when the armed write deadline ends
+	raw      *rawWriter  // nil where the connection cannot write without blocking
 }
 
 // batch is what one system call writes.
@@ -81,7 +87,6 @@ type batch struct {
 	open    bool // the last buffer is ours to append to
 	size    int
 	frames  int
-	sent    int // bytes of the first buffer that were written already
 	outcome *outcome
 }
 
@@ -117,7 +122,7 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait bool) error 
 	if wait {
 		out = o.pending.watch()
 	}
-	mine := !o.flushing && (wait || o.full() || o.coming.Load() <= 0)
+	mine := !o.flushing && (wait || o.full() || o.coming() <= 0)
 	if mine {
 		o.flushing = true
 	}
@@ -138,29 +143,42 @@ func (o *outbox) full() bool {
 }
 
 // expect announces a goroutine that was made runnable and will call arrive first of all.
-func (o *outbox) expect() { o.coming.Add(1) }
+func (o *outbox) expect() { o.turns.Add(1) }
 
-// arrive is called by a goroutine that expect announced. The last one leaves what the others have appended to a
-// goroutine that is started now and so runs after it: what it is about to send itself goes along.
+// coming is the number of goroutines that expect announced and that did not arrive yet.
+func (o *outbox) coming() int { return int(int32(o.turns.Load())) }
+
+// arrive is called by a goroutine that expect announced. The last one, and now and then one before it, leaves what the
+// others have appended to a goroutine that is started now and so runs after it: what it is about to send itself goes
+// along.
 func (o *outbox) arrive() {
-	if o.coming.Add(-1) > 0 {
+	turns := o.turns.Add(1<<32 - 1) // one arrived more, one coming less
+	if int32(turns) > 0 && turns>>32%maxPassed != 0 {
 		return
 	}
 	o.mu.Lock()
-	mine := !o.flushing && o.pending.size > 0
-	if mine {
-		o.flushing = true
-	}
+	mine := o.claim()
 	o.mu.Unlock()
 	if mine {
 		o.spawn(o.flushAll)
 	}
 }
 
+// claim makes the caller the one who sees to the writing of what waits, if there is anything and nobody is at it. The
+// caller holds the lock.
+func (o *outbox) claim() bool {
+	if o.flushing || o.pending.size == 0 {
+		return false
+	}
+	o.flushing = true
+	return true
+}
+
 func (o *outbox) flushAll() { o.flush(0, true) }
 
 // flush writes batches until nothing waits. After rounds of them (0 is no limit), or when it is not patient and the
-// peer takes no more for the moment, it returns false: whoever calls it next goes on.
+// peer takes no more for the moment, it returns false: whoever calls it next goes on. A sender whose time is bounded
+// must not be patient with a peer that does not read.
 func (o *outbox) flush(rounds int, patient bool) bool {
 	o.mu.Lock()
 	for n := 0; o.current.size > 0 || o.pending.size > 0 && o.err == nil; n++ {
@@ -169,21 +187,25 @@ func (o *outbox) flush(rounds int, patient bool) bool {
 			return false
 		}
 		if o.current.size == 0 {
-			o.current, o.pending, o.spare = o.pending, o.spare, batch{}
+			o.next()
 		}
-		b := &o.current
 		o.mu.Unlock()
 
-		if !patient && !o.tryWrite(b) {
-			return false
+		err := o.writeAtOnce()
+		if err == nil && len(o.rest) > 0 {
+			if !patient {
+				return false
+			}
+			err = o.writeRest()
 		}
-		err := o.write(b)
 		if err != nil {
 			err = o.broken(err)
 		}
+		b := &o.current
 		size := b.size
 		b.finish(err)
 		b.recycle()
+		clear(o.vec)
 
 		o.mu.Lock()
 		o.spare, o.current = *b, batch{}
@@ -195,15 +217,14 @@ func (o *outbox) flush(rounds int, patient bool) bool {
 	return true
 }
 
-// tryWrite writes as much of b as the peer takes at once and reports whether that, or an error, was all: then write
-// does not block. A sender whose time is bounded must not wait for a peer that does not read.
-func (o *outbox) tryWrite(b *batch) bool {
-	if o.raw == nil || len(b.bufs) > 1 {
-		return false
+// next makes what is pending the current batch. The caller holds the lock.
+func (o *outbox) next() {
+	o.current, o.pending, o.spare = o.pending, o.spare, batch{}
+	o.vec = o.vec[:0]
+	for _, buf := range o.current.bufs {
+		o.vec = append(o.vec, buf.B)
 	}
-	n, err := o.raw.write(b.bufs[0].B[b.sent:])
-	b.sent += n
-	return err != nil || b.sent == len(b.bufs[0].B)
+	o.rest = o.vec
 }
 
 // broken ends the outbox with the error of a write, before anybody else learns of it and goes on sending. It returns
@@ -226,49 +247,55 @@ func (o *outbox) announceSpace() {
 	}
 }
 
-// write sends b, with one system call where it is small enough and the connection can take several buffers at once.
-func (o *outbox) write(b *batch) error {
-	first := b.bufs[0].B[b.sent:]
-	switch {
-	case len(b.bufs) == 1 && len(first) == 0:
+// writeAtOnce writes as much as the kernel takes without waiting, for most batches all, with one system call.
+func (o *outbox) writeAtOnce() error {
+	if o.raw == nil {
 		return nil
-	case b.size > maxPiece:
-		return o.writePieces(b)
 	}
-	if err := o.arm(); err != nil {
-		return err
-	}
-	if len(b.bufs) == 1 {
-		_, err := o.conn.Write(first)
-		return o.explain(err)
-	}
-	o.vec = append(o.vec[:0], first)
-	for _, buf := range b.bufs[1:] {
-		o.vec = append(o.vec, buf.B)
-	}
-	vec := o.vec // WriteTo moves the slice that it is called on
-	_, err := vec.WriteTo(o.conn)
-	clear(o.vec)
-	return o.explain(err)
+	n, err := o.raw.write(o.rest)
+	o.written(n)
+	return err
 }
 
-// writePieces sends much data in pieces, so that the write deadline measures progress and not size.
-func (o *outbox) writePieces(b *batch) error {
-	sent := b.sent
-	for _, buf := range b.bufs {
-		rest := buf.B[sent:]
-		for sent = 0; len(rest) > 0; {
-			if err := o.arm(); err != nil {
-				return err
-			}
-			n, err := o.conn.Write(rest[:min(len(rest), maxPiece)])
-			if err != nil {
-				return o.explain(err)
-			}
-			rest = rest[n:]
+// written takes the first n bytes off rest.
+func (o *outbox) written(n int) {
+	for len(o.rest) > 0 && n >= len(o.rest[0]) {
+		n -= len(o.rest[0])
+		o.rest = o.rest[1:]
+	}
+	if n > 0 {
+		o.rest[0] = o.rest[0][n:]
+	}
+}
+
+// writeRest writes what is left and waits for the peer to take it, in pieces where it is much, so that the write
+// deadline measures progress and not size.
+func (o *outbox) writeRest() error {
+	defer o.disarm()
+	for len(o.rest) > 0 {
+		if err := o.arm(); err != nil {
+			return err
 		}
+		if o.small() {
+			_, err := o.rest.WriteTo(o.conn) // takes off what it has written
+			return o.explain(err)
+		}
+		n, err := o.conn.Write(o.rest[0][:min(len(o.rest[0]), maxPiece)])
+		if err != nil {
+			return o.explain(err)
+		}
+		o.written(n)
 	}
 	return nil
+}
+
+// small reports whether the rest goes as one piece.
+func (o *outbox) small() bool {
+	size := 0
+	for _, b := range o.rest {
+		size += len(b)
+	}
+	return size <= maxPiece
 }
 
 // arm sets the write deadline. Once set it serves many writes: with half of the timeout added it is only moved when
@@ -285,6 +312,15 @@ func (o *outbox) arm() error {
 	return o.conn.SetWriteDeadline(o.deadline)
 }
 
+// disarm takes the deadline back where later writes begin without setting one.
+func (o *outbox) disarm() {
+	if o.raw == nil || o.deadline.IsZero() {
+		return
+	}
+	o.deadline = time.Time{}
+	_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection, whose writes fail by themselves
+}
+
 func (o *outbox) explain(err error) error {
 	var ne net.Error
 	if err != nil && o.timeout > 0 && errors.As(err, &ne) && ne.Timeout() {
@@ -293,14 +329,18 @@ func (o *outbox) explain(err error) error {
 	return err
 }
 
-// waitForSpace waits with the lock given up until a batch was written.
+// waitForSpace waits with the lock given up until a batch was written. What waits for others leaves now: the caller may
+// be the one that is keeping them.
 func (o *outbox) waitForSpace(ctx context.Context) error {
 	if o.space == nil {
 		o.space = make(chan struct{})
 	}
-	space := o.space
+	space, mine := o.space, o.claim()
 	o.mu.Unlock()
 	defer o.mu.Lock()
+	if mine {
+		o.spawn(o.flushAll)
+	}
 	select {
 	case <-space:
 		return nil

@@ -9,4 +9,4 @@ type rawWriter struct{}
 
 func newRawWriter(net.Conn) *rawWriter { return nil }
 
-func (*rawWriter) write([]byte) (int, error) { return 0, nil }
+func (*rawWriter) write(net.Buffers) (int, error) { return 0, nil }

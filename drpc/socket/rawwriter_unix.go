@@ -7,14 +7,15 @@ import (
 	"syscall"
 )
 
-// rawWriter writes what the kernel takes at once, and never waits.
+// rawWriter writes what the kernel takes at once, and never waits. So a write that need not wait costs no deadline,
+// and a sender that must not wait can still write for itself.
 type rawWriter struct {
 	conn syscall.RawConn
 	once func(fd uintptr) bool // made once, so that a write allocates nothing
 
-	buf []byte
-	n   int
-	err error
+	bufs net.Buffers
+	n    int
+	err  error
 }
 
 // newRawWriter returns nil for connections that are no plain sockets, such as those with TLS.
@@ -30,17 +31,17 @@ func newRawWriter(c net.Conn) *rawWriter {
 	}
 	w := &rawWriter{conn: raw}
 	w.once = func(fd uintptr) bool {
-		w.n, w.err = syscall.Write(int(fd), w.buf)
+		w.n, w.err = writev(int(fd), w.bufs)
 		return true
 	}
 	return w
 }
 
 // write returns how much was written. An error ends the connection; that nothing can be taken now is none.
-func (w *rawWriter) write(b []byte) (int, error) {
-	w.buf, w.n, w.err = b, 0, nil
+func (w *rawWriter) write(bufs net.Buffers) (int, error) {
+	w.bufs, w.n, w.err = bufs, 0, nil
 	err := w.conn.Write(w.once)
-	w.buf = nil
+	w.bufs = nil
 	if err == nil {
 		err = w.err
 	}
