@@ -83,7 +83,7 @@ func crowdGoals(crowds []crowd.Crowd) *table {
 			what string
 			cpu  time.Duration
 		}{{"without sessions", c.EmptyCPU}, {"with idle sessions", c.ServerCPU}} {
-			more := idle.cpu - c.BareCPU
+			more := max(idle.cpu-c.BareCPU, 0)
 			t.add("CPU of an endpoint "+idle.what+" beyond that of a process without one, "+c.Network, "none",
 				share(more, c.Watched), held(more.Seconds() <= idleShare*c.Watched.Seconds()))
 		}
