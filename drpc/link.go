@@ -24,8 +24,9 @@ type link struct {
 	// protoFunc is the session's until ModifySocket.
 	protoFunc atomic.Pointer[[]socket.ProtoFunc]
 
-	// holding says that the reader has announced itself to the outbox; see hold. Only the reader touches it.
-	holding bool
+	// holding says that the reader has announced itself to the outbox; see hold. Only the reader sets it.
+	holding atomic.Bool
+	reader readerRole
 	// backlog is what was received and waits for a worker to take it.
 	backlog backlog
 	// running is the number of requests received and not answered yet.
@@ -192,16 +193,22 @@ func isConnLoss(err error) bool {
 	return false
 }
 
+// errReadOn is what a reader ends with that has lost its role.
+var errReadOn = errors.New("another goroutine reads on")
+
 // readLoop reads messages and passes them on until the connection ends. It returns the connection that takes its
-// place, nil if none does.
-func (l *link) readLoop() *link {
+// place, nil if none does, and whether this goroutine still has the role of the reader.
+func (l *link) readLoop() (next *link, kept bool) {
 	err := l.readAll()
+	if err == errReadOn {
+		return nil, false
+	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
 	l.die(err)
 	l.sock.ReleaseReader()
-	return l.sess.lost(l)
+	return l.sess.lost(l), true
 }
 
 func (l *link) isGone() bool {
@@ -235,27 +242,23 @@ func (l *link) readAll() (err error) {
 }
 
 // hold keeps what others send together for as long as the reader has more messages at hand: those whom it wakes are
-// likely to send too. It must be released before the reader does anything that may block.
+// likely to send too.
 func (l *link) hold() {
-	if !l.holding && l.sock.Buffered() > 0 {
-		l.holding = true
+	if !l.holding.Load() && l.sock.Buffered() > 0 {
 		l.sock.Expect()
+		l.holding.Store(true)
 	}
 }
 
-func (l *link) release() {
-	if l.holding {
-		l.holding = false
-		l.sock.Arrive()
-	}
-}
-
-// beforeWait is what the reader does when it has passed on all that came.
+// beforeWait comes before everything that may block the reader: what it has collected is begun without it, and nobody
+// waits for it.
 func (l *link) beforeWait() {
 	if l.backlog.waiting() {
 		l.sess.ep.workers.submit(l)
 	}
-	l.release()
+	if l.holding.Load() && l.holding.Swap(false) {
+		l.sock.Arrive()
+	}
 }
 
 // beforeReadHeader runs the hook before the next message is waited for.
@@ -264,7 +267,7 @@ func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
 	if len(hooks.rare[hookBeforeReadHeader]) == 0 {
 		return nil
 	}
-	c.link.release()
+	c.link.beforeWait()
 	return runRare(hooks, hookBeforeReadHeader, func(p BeforeReadHeaderPlugin) error { return p.BeforeReadHeader(c) })
 }
 
@@ -278,13 +281,15 @@ func (l *link) receive(m *message.Msg) (frame *bufpool.Buf, err error) {
 	return l.sock.Receive(m)
 }
 
-// dispatch hands a message to who is to deal with it. An error ends the connection.
+// dispatch hands a message to who is to deal with it. An error ends the reading: errReadOn here, others everywhere.
 func (l *link) dispatch(c *handlerCtx) error {
 	switch c.input.MType() {
 	case message.TypeReply:
 		l.onReply(c)
 	case message.TypeCall:
-		l.onRequest(c, &callKind)
+		if !l.onRequest(c, &callKind) {
+			return errReadOn
+		}
 	case message.TypePush:
 		l.onRequest(c, &pushKind)
 	default:

@@ -39,8 +39,9 @@ var (
 )
 
 // onRequest routes a call or push and hands it to a worker. Hooks up to the body run here, one message after the
-// other; everything that may take its time runs on the worker.
-func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
+// other; everything that may take its time runs on the worker. A lone call of a quick handler runs here, too: see
+// readerRole, which is lost if it returns false.
+func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 	s := l.sess
 	c.kind = kind
 	c.hooks = s.ep.plugins.hooks()
@@ -52,13 +53,17 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 	if limit := s.ep.cfg.MaxRequests; limit > 0 && running > limit {
 		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
 		// goroutine for each message.
-		l.release()
+		l.beforeWait()
 		c.stat = newStatus(CodeBusy, errBusy)
 		c.run()
-		return
+		return true
 	}
 	c.stat = s.ep.route(c)
+	if c.timed = kind.answered && c.stat == nil && l.alone(); c.timed && c.handler.quick.ok() {
+		return l.runInline(c)
+	}
 	l.enqueue(c)
+	return true
 }
 
 // route finds the handler of a request. A status says why there is none to run.
@@ -67,7 +72,7 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 		return newStatus(CodeConnClosed, errSessionClosing)
 	}
 	if len(c.hooks.read[c.kind.afterHeader]) > 0 {
-		c.link.release()
+		c.link.beforeWait()
 		if stat := c.hooks.onRead(c.kind.afterHeader, c); stat != nil {
 			return stat
 		}
@@ -83,7 +88,7 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 	c.hooks = h.plugins.hooks()
 	if len(c.hooks.read[c.kind.beforeBody]) > 0 {
 		// Only these hooks can see or replace the target so early; otherwise the worker makes it.
-		c.link.release()
+		c.link.beforeWait()
 		c.input.SetBody(h.newArg())
 		return c.hooks.onRead(c.kind.beforeBody, c)
 	}
@@ -92,6 +97,14 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 
 // run is the worker's part of a request.
 func (c *handlerCtx) run() {
+	if c.timed {
+		c.runTimed()
+	} else {
+		c.runNow()
+	}
+}
+
+func (c *handlerCtx) runNow() {
 	s, l := c.sess, c.link
 	defer func() {
 		counted := c.counted
