@@ -40,6 +40,8 @@ type callCmd struct {
 	// final says that stat counts. It is set before notify, and notify comes before done.
 	final      atomic.Bool
 	inputCodec byte
+	// hooked says that hooks run between the sending and the waiting for the reply.
+	hooked bool
 }
 
 // asyncCall is what a call of AsyncCall needs beside others.
@@ -224,9 +226,9 @@ func (c *callCmd) transmit(ctx context.Context) (*link, *Status) {
 // anything was written.
 func (c *callCmd) sendOver(ctx context.Context, l *link) (sent bool, stat *Status) {
 	hooks := c.sess.ep.plugins.hooks()
-	afterWrite := len(hooks.write[hookAfterWriteCall]) > 0
-	sent, stat = c.send(ctx, l, afterWrite)
-	if sent && stat == nil && afterWrite && !l.isGone() {
+	c.hooked = len(hooks.write[hookAfterWriteCall]) > 0
+	sent, stat = c.send(ctx, l, c.hooked)
+	if sent && stat == nil && c.hooked && !l.isGone() {
 		warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
 	}
 	return sent, stat
@@ -243,6 +245,9 @@ func (c *callCmd) send(ctx context.Context, l *link, wait bool) (sent bool, stat
 		bufpool.Put(frame)
 		return false, nil
 	}
+	if l.reader.busy() {
+		l.readOn() // it may be this very goroutine, and the reply has to be read
+	}
 	err = l.send(ctx, frame, wait)
 	if err == nil || l.pending.take(seq) != c {
 		return true, nil // or somebody else is delivering a failure: that one counts
@@ -258,12 +263,12 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 	done := ctx.Done()
 	if done == nil {
 		<-c.waiter
-		c.arrive(l)
+		c.arrive()
 		return
 	}
 	select {
 	case <-c.waiter:
-		c.arrive(l)
+		c.arrive()
 		return
 	case <-done:
 	}
@@ -272,13 +277,17 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 		return
 	}
 	<-c.waiter // the reply has found the call already
-	c.arrive(l)
+	c.arrive()
 }
 
-// arrive keeps the promise that the reader made to the outbox when it delivered the reply.
-func (c *callCmd) arrive(l *link) {
-	if c.reply != nil {
-		l.sock.Arrive()
+// announced reports whether the reader has promised to the outbox of the reply's link that the caller is coming. One
+// that runs hooks may be blocked in them, and is not waited for.
+func (c *callCmd) announced() bool { return c.reply != nil && !c.hooked }
+
+// arrive keeps the promise that was made with the reply.
+func (c *callCmd) arrive() {
+	if c.announced() {
+		c.reply.link.sock.Arrive()
 	}
 }
 
@@ -301,7 +310,7 @@ func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *
 func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
 	c.reply, c.stat = reply, stat
 	if c.waiter != nil {
-		if reply != nil {
+		if c.announced() {
 			reply.link.sock.Expect()
 		}
 		c.waiter <- struct{}{}
