@@ -5,6 +5,9 @@ import "sync"
 // earlyWake is how many tasks the reader collects before it wakes a worker while there is still more to read.
 const earlyWake = 16
 
+// keptTasks is the capacity up to which the room for tasks is kept while there are none.
+const keptTasks = 512
+
 // backlog is the tasks of one connection, received and not begun yet. Whoever takes one while others wait makes sure
 // that another worker is on its way: so no task ever waits for a handler that blocks, and yet a burst of short ones
 // costs a wake or two instead of one each.
@@ -19,6 +22,12 @@ type backlog struct {
 func (b *backlog) push(t task) (wake bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(b.tasks) == cap(b.tasks) && b.next > len(b.tasks)/2 {
+		// Under a load that never lets it run empty it must not grow by what was taken long ago.
+		n := copy(b.tasks, b.tasks[b.next:])
+		clear(b.tasks[n:])
+		b.tasks, b.next = b.tasks[:n], 0
+	}
 	b.tasks = append(b.tasks, t)
 	return len(b.tasks)-b.next >= earlyWake && b.summon()
 }
@@ -55,6 +64,9 @@ func (b *backlog) pop(arrived bool) (t task, wake bool) {
 	b.next++
 	if b.next == len(b.tasks) {
 		b.tasks, b.next = b.tasks[:0], 0
+		if cap(b.tasks) > keptTasks {
+			b.tasks = nil
+		}
 	}
 	return t, b.summon()
 }
