@@ -260,18 +260,35 @@ func (s *Conn) readError(err error) error {
 	return err
 }
 
-// ReceivedAt is when bytes last came in, taken once for all frames of a read. Only for the reading goroutine.
-func (s *Conn) ReceivedAt() clock.Time { return s.in.at }
+// ReceivedAt is when bytes last came in, taken once for all frames of a read. Only for the reading goroutine. A protocol
+// without a fast path may read on a goroutine of its own; then it is now.
+func (s *Conn) ReceivedAt() clock.Time {
+	if s.framer == nil {
+		return clock.Now()
+	}
+	return s.in.at
+}
 
-// Buffered is the number of bytes read ahead. Only for the reading goroutine.
-func (s *Conn) Buffered() int { return s.in.buffered() }
+// Buffered is the number of bytes read ahead, 0 for a protocol without a fast path, which knows more about that. Only
+// for the reading goroutine.
+func (s *Conn) Buffered() int {
+	if s.framer == nil {
+		return 0
+	}
+	return s.in.buffered()
+}
 
 // Drain waits until everything handed to Send was written. It returns the error that ended the writing, or the cause
 // of ctx if that ends first. Safe for concurrent use.
 func (s *Conn) Drain(ctx context.Context) error { return s.out.drain(ctx) }
 
-// ReleaseReader gives the read buffer back once nobody reads any more.
-func (s *Conn) ReleaseReader() { s.in.release() }
+// ReleaseReader gives the read buffer back once nobody reads any more. That of a protocol without a fast path, which
+// may be reading on a goroutine of its own, is left to the garbage collector.
+func (s *Conn) ReleaseReader() {
+	if s.framer != nil {
+		s.in.release()
+	}
+}
 
 // Read reads bytes outside of any frame.
 func (s *Conn) Read(b []byte) (int, error) { return s.in.Read(b) }

@@ -70,7 +70,7 @@ func TestConcurrentSendersEachFrameWholeAndOnce(t *testing.T) {
 		}
 		wg.Wait()
 		drained(t, a)
-		if n := b.Buffered(); n != 0 {
+		if n := socket.Ahead(b); n != 0 {
 			t.Errorf("%d bytes are left", n)
 		}
 	})
@@ -406,8 +406,8 @@ func buffered(t testing.TB, a net.Conn, b *socket.Conn, frames []byte, first int
 	if err := within(t, "written", done); err != nil {
 		t.Fatal(err)
 	}
-	if b.Buffered() != len(frames)-first {
-		t.Fatalf("%d bytes were read ahead, want %d", b.Buffered(), len(frames)-first)
+	if socket.Ahead(b) != len(frames)-first {
+		t.Fatalf("%d bytes were read ahead, want %d", socket.Ahead(b), len(frames)-first)
 	}
 }
 

@@ -17,3 +17,6 @@ func Waiting(s *Conn) int {
 	defer s.out.mu.Unlock()
 	return s.out.queued
 }
+
+// Ahead is how many bytes s has read ahead, whatever its protocol.
+func Ahead(s *Conn) int { return s.in.buffered() }
