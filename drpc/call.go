@@ -245,6 +245,9 @@ func (c *callCmd) send(ctx context.Context, l *link, wait bool) (sent bool, stat
 		bufpool.Put(frame)
 		return false, nil
 	}
+	if l.reader.busy() {
+		l.readOn() // it may be this very goroutine, and the reply has to be read
+	}
 	err = l.send(ctx, frame, wait)
 	if err == nil || l.pending.take(seq) != c {
 		return true, nil // or somebody else is delivering a failure: that one counts

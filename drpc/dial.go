@@ -29,10 +29,7 @@ func (e *endpoint) Dial(addr string, protoFunc ...socket.ProtoFunc) (Session, *s
 		e.leave()
 		return nil, stat
 	}
-	go func() {
-		defer e.leave()
-		s.live(l)
-	}()
+	go s.live(l)
 	return s, nil
 }
 
@@ -65,11 +62,15 @@ func (s *session) dialFailed(err error, isRedial bool) {
 		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
 }
 
-// live reads one connection after the other for as long as the session lasts. A nil link is the end.
+// live reads one connection after the other for as long as the session lasts. A nil link is the end. The endpoint
+// counts the goroutine that runs it, until the end.
 func (s *session) live(l *link) {
-	for l != nil {
-		l = l.readLoop()
+	for kept := true; l != nil; {
+		if l, kept = l.readLoop(); !kept {
+			return
+		}
 	}
+	s.ep.leave()
 }
 
 // redial brings a lost session back, in state Redialing. It returns the new connection, which waits to be read, or nil

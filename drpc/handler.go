@@ -12,7 +12,8 @@ const (
 	routerUnknownPush = "UNKNOWN_PUSH"
 )
 
-// Handler is a registered handler of one service method. It does not change once registered.
+// Handler is a registered handler of one service method. But for the times that are
+// taken of it, it does not change once registered.
 type Handler struct {
 	name     string
 	typeName string
@@ -23,6 +24,8 @@ type Handler struct {
 	newArg func() any
 	// invoke runs the handler on the decoded body of c. A push has no result.
 	invoke func(c *handlerCtx) (any, *Status)
+
+	quick quickness
 }
 
 // Name returns the service method; it is empty for the handlers of unknown ones.

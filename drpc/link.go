@@ -26,6 +26,7 @@ type link struct {
 
 	// holding says that the reader has announced itself to the outbox; see hold. Only the reader sets it.
 	holding atomic.Bool
+	reader readerRole
 	// backlog is what was received and waits for a worker to take it.
 	backlog backlog
 	// running is the number of requests received and not answered yet.
@@ -192,16 +193,22 @@ func isConnLoss(err error) bool {
 	return false
 }
 
+// errReadOn is what a reader ends with that has lost its role.
+var errReadOn = errors.New("another goroutine reads on")
+
 // readLoop reads messages and passes them on until the connection ends. It returns the connection that takes its
-// place, nil if none does.
-func (l *link) readLoop() *link {
+// place, nil if none does, and whether this goroutine still has the role of the reader.
+func (l *link) readLoop() (next *link, kept bool) {
 	err := l.readAll()
+	if err == errReadOn {
+		return nil, false
+	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
 	l.die(err)
 	l.sock.ReleaseReader()
-	return l.sess.lost(l)
+	return l.sess.lost(l), true
 }
 
 func (l *link) isGone() bool {
@@ -274,13 +281,15 @@ func (l *link) receive(m *message.Msg) (frame *bufpool.Buf, err error) {
 	return l.sock.Receive(m)
 }
 
-// dispatch hands a message to who is to deal with it. An error ends the connection.
+// dispatch hands a message to who is to deal with it. An error ends the reading: errReadOn here, others everywhere.
 func (l *link) dispatch(c *handlerCtx) error {
 	switch c.input.MType() {
 	case message.TypeReply:
 		l.onReply(c)
 	case message.TypeCall:
-		l.onRequest(c, &callKind)
+		if !l.onRequest(c, &callKind) {
+			return errReadOn
+		}
 	case message.TypePush:
 		l.onRequest(c, &pushKind)
 	default:

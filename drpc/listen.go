@@ -98,14 +98,16 @@ func (e *endpoint) accept(ln net.Listener, protoFunc []socket.ProtoFunc) error {
 
 // serve is the life of an accepted connection.
 func (e *endpoint) serve(conn net.Conn, protoFunc []socket.ProtoFunc) {
-	defer e.leave()
 	secured, err := e.secureServer(conn)
 	if err != nil {
 		logDebugf("connection of %s: %v", conn.RemoteAddr(), err)
+		e.leave()
 		return
 	}
 	if l, stat := e.admit(secured, protoFunc); stat == nil {
 		l.sess.live(l)
+	} else {
+		e.leave()
 	}
 }
 
@@ -125,10 +127,7 @@ func (e *endpoint) ServeConn(conn net.Conn, protoFunc ...socket.ProtoFunc) (Sess
 		e.leave()
 		return nil, stat
 	}
-	go func() {
-		defer e.leave()
-		l.sess.live(l)
-	}()
+	go l.sess.live(l)
 	return l.sess, nil
 }
 

@@ -16,6 +16,7 @@ func recovered(where string, r any) error {
 // userCode are the functions through which every handler and every hook is called.
 var userCode = []string{
 	"github.com/osgochina/dmicro/drpc.(*workers).work",
+	"github.com/osgochina/dmicro/drpc.(*link).runInline",
 	"github.com/osgochina/dmicro/drpc.runBound[",
 	"github.com/osgochina/dmicro/drpc.runRare[",
 }

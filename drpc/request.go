@@ -39,8 +39,9 @@ var (
 )
 
 // onRequest routes a call or push and hands it to a worker. Hooks up to the body run here, one message after the
-// other; everything that may take its time runs on the worker.
-func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
+// other; everything that may take its time runs on the worker. A lone call of a quick handler runs here, too: see
+// readerRole, which is lost if it returns false.
+func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 	s := l.sess
 	c.kind = kind
 	c.hooks = s.ep.plugins.hooks()
@@ -55,10 +56,14 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) {
 		l.beforeWait()
 		c.stat = newStatus(CodeBusy, errBusy)
 		c.run()
-		return
+		return true
 	}
 	c.stat = s.ep.route(c)
+	if c.timed = kind.answered && c.stat == nil && l.alone(); c.timed && c.handler.quick.ok() {
+		return l.runInline(c)
+	}
 	l.enqueue(c)
+	return true
 }
 
 // route finds the handler of a request. A status says why there is none to run.
@@ -92,6 +97,14 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 
 // run is the worker's part of a request.
 func (c *handlerCtx) run() {
+	if c.timed {
+		c.runTimed()
+	} else {
+		c.runNow()
+	}
+}
+
+func (c *handlerCtx) runNow() {
 	s, l := c.sess, c.link
 	defer func() {
 		counted := c.counted

@@ -128,10 +128,7 @@ func (s *session) tryAcquire() (*link, <-chan struct{}, *Status) {
 			return nil, nil, newStatus(CodeConnClosed, ErrListenClosed)
 		}
 		s.moveLocked(stateRedialing)
-		go func() {
-			defer s.ep.leave()
-			s.live(s.redial())
-		}()
+		go func() { s.live(s.redial()) }()
 	}
 	return nil, s.changed, nil
 }
