@@ -66,6 +66,7 @@ func (c *handlerCtx) runTimed() {
 
 // runInline runs c on the reader. False says that the role was lost meanwhile.
 func (l *link) runInline(c *handlerCtx) (kept bool) {
+	l.beforeWait() // nobody waits for what the handler takes
 	r := &l.reader
 	turn := r.turn.Load()
 	if r.rescue == nil {
