@@ -37,6 +37,12 @@ var packages = map[string]string{
 	"status":       module + "/drpc/status",
 	"logger":       module + "/logger",
 	"dserver":      module + "/dserver",
+	"eventbus":     module + "/eventbus",
+	"graceful":     module + "/graceful",
+	"process":      module + "/supervisor/process",
+	"proclog":      module + "/supervisor/proclog",
+	"lifeline":     module + "/supervisor/lifeline",
+	"ini":          module + "/supervisor/ini",
 }
 
 // documents returns every Markdown file of the module.
