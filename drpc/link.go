@@ -26,7 +26,7 @@ type link struct {
 
 	// holding says that the reader has announced itself to the outbox; see hold. Only the reader sets it.
 	holding atomic.Bool
-	reader readerRole
+	reader  readerRole
 	// backlog is what was received and waits for a worker to take it.
 	backlog backlog
 	// running is the number of requests received and not answered yet.
