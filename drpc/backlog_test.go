@@ -52,16 +52,19 @@ func TestBurstOfShortTasksCostsTwoWakes(t *testing.T) {
 	}
 }
 
-func TestFewTasksWaitForTheReader(t *testing.T) {
+func TestFewTasksWaitForTheReaderAndManyDoNot(t *testing.T) {
 	t.Parallel()
-	var b backlog
+	var few, many backlog
 	for i := range earlyWake - 1 {
-		if b.push(numberTask(i)) {
+		if few.push(numberTask(i)) || many.push(numberTask(i)) {
 			t.Fatalf("a wake for %d tasks", i+1)
 		}
 	}
-	if !b.waiting() || b.waiting() {
+	if !few.waiting() || few.waiting() {
 		t.Error("the reader wakes one worker, once")
+	}
+	if !many.push(numberTask(0)) || many.push(numberTask(0)) || many.waiting() {
+		t.Errorf("%d tasks wake one worker, once", earlyWake)
 	}
 }
 
@@ -207,7 +210,7 @@ func TestRequestsThatComeInOneReadMeetToo(t *testing.T) {
 	}
 }
 
-// blockedBy is a server with a hook of the reader that waits until a request has run that came before.
+// A hook of the reader waits here until the requests have run that came before it.
 func TestReaderThatAHookBlocksKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
