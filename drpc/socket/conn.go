@@ -181,7 +181,7 @@ func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
 // processor keeps from running.
 func (s *Conn) Expect() { s.out.expect() }
 
-// Arrive is called once by each goroutine that Expect announced.
+// Arrive is called once by each goroutine that Expect announced, before it sends or waits for anything.
 func (s *Conn) Arrive() { s.out.arrive() }
 
 // WriteMessage sends one message and waits until it was written.
@@ -295,6 +295,7 @@ func (s *Conn) Read(b []byte) (int, error) { return s.in.Read(b) }
 
 // Write sends bytes outside of any frame.
 func (s *Conn) Write(b []byte) (int, error) {
+	s.in.wait() // the reader may be the one who writes, and others may wait for it
 	buf := bufpool.Get(len(b))
 	buf.B = append(buf.B, b...)
 	if err := s.Send(context.Background(), buf, true); err != nil {

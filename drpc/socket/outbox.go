@@ -46,9 +46,9 @@ var ErrStalled = errors.New("peer does not read")
 //
 // Who writes: a sender that finds nobody at it, and nobody coming, does it itself, so a lone caller pays one lock and
 // one write and no hand-over. Goroutines that were just woken, and are likely to send as well, are announced with
-// expect; while any of them has yet to run, senders that do not wait for the write only append, and the last one to
-// arrive sees to it that all is written by a goroutine that comes after it. As those announced are always runnable, and
-// no frame waits for more than a few of them, no frame waits for anything but the processor.
+// expect; while any of them has yet to run, senders only append, and the last one to arrive sees to it that all is
+// written by a goroutine that comes after it. As those announced are always runnable, and no frame waits for more than
+// a few of them, no frame waits for anything but the processor.
 //
 // The outbox is bounded in bytes: a full one makes the sender wait. The first write error is final: every frame behind
 // it fails with it.
@@ -122,7 +122,7 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait bool) error 
 	if wait {
 		out = o.pending.watch()
 	}
-	mine := !o.flushing && (wait || o.full() || o.coming() <= 0)
+	mine := !o.flushing && (o.full() || o.coming() <= 0)
 	if mine {
 		o.flushing = true
 	}

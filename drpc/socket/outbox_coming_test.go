@@ -117,20 +117,41 @@ func TestFramesWaitForThoseWhoAreComing(t *testing.T) {
 	}
 }
 
-func TestSenderThatWaitsIsNotHeld(t *testing.T) {
+func TestSenderThatWaitsLeavesWithTheOthers(t *testing.T) {
 	t.Parallel()
 	c, after := newTape(t), new(later)
 	s := socket.New(c, socket.Options{Go: after.start})
 	s.Expect()
 	size := post(t, s, "held")
-	m := call(2, "/m", []byte("urgent"))
-	if err := s.WriteMessage(m); err != nil {
-		t.Fatal(err)
-	}
-	wantWrites(t, c, "somebody waits for the write", size+len(frameOf(t, m)))
+	m := call(2, "/m", []byte("waits"))
+	size += len(frameOf(t, m))
+	sent := async(func() error { return s.WriteMessage(m) })
+	waitFor(t, "both frames wait", func() bool { return socket.Waiting(s) == size })
+	wantWrites(t, c, "somebody is coming")
 	s.Arrive()
-	if after.run() != 0 {
-		t.Error("nothing was left to write")
+	if n := after.run(); n != 1 {
+		t.Errorf("%d goroutines were started for one write", n)
+	}
+	if err := within(t, "outcome", sent); err != nil {
+		t.Error(err)
+	}
+	wantWrites(t, c, "all have come", size)
+}
+
+// A protocol answers by itself from the goroutine that reads, which others may be waiting for.
+func TestReaderThatWritesKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	c := newTape(t)
+	var s *socket.Conn
+	var arrived sync.Once
+	s = socket.New(c, socket.Options{BeforeWait: func() { arrived.Do(func() { s.Arrive() }) }})
+	s.Expect() // the reader itself
+	sent := async(func() error {
+		_, err := s.Write([]byte("answer"))
+		return err
+	})
+	if err := within(t, "outcome", sent); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -608,8 +629,12 @@ func FuzzOutbox(f *testing.F) {
 				}
 				continue
 			}
+			wait := op%4 == 3
+			for ; wait && coming > 0; coming-- {
+				s.Arrive() // who waits for the outcome is not the one that the others wait for
+			}
 			size := 8 + int(op>>2)*int(op>>2)*5
-			if err := send(ctx, s, call(int32(sent), "/m", numbered(0, sent, size)), op%4 == 3); err != nil {
+			if err := send(ctx, s, call(int32(sent), "/m", numbered(0, sent, size)), wait); err != nil {
 				t.Fatalf("frame %d of %d bytes: %v", sent, size, err)
 			}
 			sent++
