@@ -3,6 +3,7 @@ package drpc
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -210,40 +211,57 @@ func TestRequestsThatComeInOneReadMeetToo(t *testing.T) {
 	}
 }
 
-// A hook of the reader waits here until the requests have run that came before it.
+// gates are plugins with one hook each, which waits; so no other hook hands over in its place.
+type (
+	gate               func(method string)
+	beforeReadHeader   struct{ gate }
+	afterCallHeader    struct{ gate }
+	beforeCallBody     struct{ gate }
+	afterPushHeader    struct{ gate }
+	beforePushBody     struct{ gate }
+	gateOfUnknownFrame struct{ gate }
+)
+
+func (gate) Name() string { return "gate" }
+
+func (g gate) pass(c ReadCtx) *Status { g(c.ServiceMethod()); return nil }
+
+func (g beforeReadHeader) BeforeReadHeader(EarlyCtx) error      { g.gate(""); return nil }
+func (g afterCallHeader) AfterReadCallHeader(c ReadCtx) *Status { return g.pass(c) }
+func (g beforeCallBody) BeforeReadCallBody(c ReadCtx) *Status   { return g.pass(c) }
+func (g afterPushHeader) AfterReadPushHeader(c ReadCtx) *Status { return g.pass(c) }
+func (g beforePushBody) BeforeReadPushBody(c ReadCtx) *Status   { return g.pass(c) }
+
+// A hook of the reader waits here until all requests run that came before it, and they wait for each other. A frame of
+// no known type ends the reading, with the same requests before it.
 func TestReaderThatAHookBlocksKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		kind  hookKind
-		mtype byte
+		plugin func(gate) Plugin
+		mtype  byte
 	}{
-		"BeforeReadHeader":    {hookBeforeReadHeader, message.TypeCall},
-		"AfterReadCallHeader": {hookAfterReadCallHeader, message.TypeCall},
-		"BeforeReadCallBody":  {hookBeforeReadCallBody, message.TypeCall},
-		"AfterReadCallBody":   {hookAfterReadCallBody, message.TypeCall},
-		"AfterReadPushHeader": {hookAfterReadPushHeader, message.TypePush},
-		"BeforeReadPushBody":  {hookBeforeReadPushBody, message.TypePush},
-		"AfterReadPushBody":   {hookAfterReadPushBody, message.TypePush},
+		"BeforeReadHeader":    {func(g gate) Plugin { return beforeReadHeader{g} }, message.TypeCall},
+		"AfterReadCallHeader": {func(g gate) Plugin { return afterCallHeader{g} }, message.TypeCall},
+		"BeforeReadCallBody":  {func(g gate) Plugin { return beforeCallBody{g} }, message.TypeCall},
+		"AfterReadPushHeader": {func(g gate) Plugin { return afterPushHeader{g} }, message.TypePush},
+		"BeforeReadPushBody":  {func(g gate) Plugin { return beforePushBody{g} }, message.TypePush},
+		"no known type":       {func(g gate) Plugin { return gateOfUnknownFrame{g} }, 99},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const before = 3
-			var ran, hooked atomic.Int32
+			var ran, headers atomic.Int32
 			all := make(chan struct{})
-			srv := newPeer(t, EndpointConfig{}, &probe{name: "gate", on: func(kind hookKind, detail string) *Status {
-				if kind != tt.kind || strings.HasPrefix(detail, "/free") {
-					return nil
+			srv := newPeer(t, EndpointConfig{}, tt.plugin(func(method string) {
+				if method == "/gated" || method == "" && headers.Add(1) == before+1 { // once the others were read
+					<-all
 				}
-				if kind == hookBeforeReadHeader && hooked.Add(1) != before+1 {
-					return nil // only once the others were read
-				}
-				<-all
-				return nil
-			}})
+			}))
 			HandleCall(srv, "/free", func(CallCtx, *int) (int, *Status) {
 				if ran.Add(1) == before {
 					close(all)
 				}
+				<-all
 				return 1, nil
 			})
 			HandleCall(srv, "/gated", func(CallCtx, *int) (int, *Status) { return 2, nil })
@@ -263,8 +281,11 @@ func TestReaderThatAHookBlocksKeepsNobodyWaiting(t *testing.T) {
 			}
 			eventually(t, "the requests before the hook to run", all)
 			replies := before
-			if tt.mtype == message.TypeCall {
+			switch tt.mtype {
+			case message.TypeCall:
 				replies++
+			case 99:
+				replies = 0 // the session has ended
 			}
 			for range replies {
 				if m := p.next(); m == nil || !m.StatusOK() {
@@ -277,18 +298,23 @@ func TestReaderThatAHookBlocksKeepsNobodyWaiting(t *testing.T) {
 
 func TestRefusalThatThePeerDoesNotReadKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
-	// The refusal does not fit into the outbox beside the first reply, whose handler the reader has not woken yet.
 	srv := newPeer(t, EndpointConfig{MaxRequests: 1, OutboxSize: 64})
-	HandleCall(srv, "/echo", func(CallCtx, *string) (string, *Status) { return strings.Repeat("x", 20), nil })
-	p := rawDial(t, serve(t, srv))
-	const n = 30
+	ran := make(chan struct{}, 1)
+	HandleCall(srv, "/echo", func(CallCtx, *string) (string, *Status) { ran <- struct{}{}; return "", nil })
+	near, far := net.Pipe() // where a write waits for its reader
+	if _, stat := srv.ServeConn(near); stat != nil {
+		t.Fatal(stat)
+	}
+	p := newRawPeer(t, far)
+	const n = 10
 	var burst []byte
 	for seq := range int32(n) {
 		burst = append(burst, honestFrame(t, func(m message.Message) { m.SetSeq(seq) })...)
 	}
-	if _, err := p.Raw().Write(burst); err != nil {
+	if _, err := far.Write(burst); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the call before the refusals", ran)
 	for range n {
 		if m := p.next(); m == nil {
 			t.Fatal("the session has ended")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/logger"
 )
 
 // comingOn is how many goroutines the outbox of l waits for. Only the outbox knows, and nobody but a test asks.
@@ -446,4 +448,32 @@ func TestRepliesAreNotHeldByPushesThatNeverEnd(t *testing.T) {
 	}
 	close(end)
 	wg.Wait()
+}
+
+// A log that goes over the very session whose reader writes a line. Not parallel: there is one log.
+func TestReaderThatLogsOverItsOwnSessionKeepsNobodyWaiting(t *testing.T) {
+	readRunLog(t, logger.LevelAll)
+	unsolicited := make(chan *rawPeer, 1)
+	addr := rawListen(t, func(p *rawPeer) {
+		unsolicited <- p
+		for p.next() != nil {
+		}
+	})
+	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+	pushed := make(chan *Status, 10)
+	logger.AddHandler("over the session", logFunc(func(line string) {
+		if strings.Contains(line, "reply to no pending call") {
+			pushed <- sess.Push("/log", line)
+		}
+	}))
+	defer logger.RemoveHandler("over the session")
+	frame := hostileFrame(t, message.WithMType(message.TypeReply))
+	if _, err := eventually(t, "the connection", unsolicited).Raw().Write(append(frame, frame...)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if stat := eventually(t, "the line", pushed); stat != nil {
+			t.Error(stat)
+		}
+	}
 }

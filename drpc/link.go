@@ -275,6 +275,7 @@ func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
 func (l *link) receive(m *message.Msg) (frame *bufpool.Buf, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			l.beforeWait() // see onReply
 			err = recovered("protocol", r)
 		}
 	}()
@@ -304,6 +305,7 @@ func (l *link) dispatch(c *handlerCtx) error {
 func (l *link) onReply(c *handlerCtx) {
 	call := l.pending.take(c.input.Seq())
 	if call == nil {
+		l.beforeWait() // a log may go anywhere, over this session too
 		// Only the number: the body is of no business to a log.
 		logDebugf("reply to no pending call: seq %d (session %s)", c.input.Seq(), l.sess.ID())
 		l.sess.ep.putCtx(c)
