@@ -17,7 +17,7 @@ const (
 	idleBuffer = 4 << 10
 	busyBuffer = 64 << 10
 	// firstFill is how much memory a frame larger than the buffer gets before its bytes have come.
-	firstFill = 72 << 10
+	firstFill = 128 << 10
 )
 
 // errNoProgress ends a connection whose Read returns nothing without an error, again and again.

@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	// smallest is the size of the first class; each class is twice the one before. The sizes are an eighth above powers
-	// of two, so that a body of such a size, as many are, still fits with the header of its frame.
-	smallest = 512 + 512/8
-	classes  = 11 // up to 576 KiB
+	minShift = 9  // 512 B, the smallest class: most frames of small calls fit.
+	maxShift = 20 // 1 MiB, the largest class.
+	classes  = maxShift - minShift + 1
 
 	// MaxPooled is the capacity in bytes above which a buffer is not kept.
-	MaxPooled = 1 << 20
+	MaxPooled = 1 << maxShift
 )
 
 // Buf is a lent buffer. B may be appended to and resliced freely; its capacity decides the class it returns to.
@@ -35,7 +34,7 @@ func Get(n int) *Buf {
 	if b, ok := pools[c].Get().(*Buf); ok {
 		return b
 	}
-	return &Buf{B: make([]byte, 0, smallest<<c)}
+	return &Buf{B: make([]byte, 0, 1<<(c+minShift))}
 }
 
 // Put takes b back. Nobody may use b or a slice of it afterwards. A nil b is ignored.
@@ -43,13 +42,13 @@ func Put(b *Buf) {
 	if b == nil {
 		return
 	}
-	n := cap(b.B)
-	if n < smallest || n > MaxPooled {
+	c := cap(b.B)
+	if c < 1<<minShift || c > MaxPooled {
 		return
 	}
 	b.B = b.B[:0]
 	// Rounded down, so that a buffer that append grew to an odd size still honours the promise of its class.
-	pools[min(bits.Len(uint(n/smallest)), classes)-1].Put(b)
+	pools[bits.Len(uint(c))-1-minShift].Put(b)
 }
 
 // Grow makes room for n more bytes behind the content of b, moving to a larger class where needed.
@@ -67,8 +66,8 @@ func (b *Buf) Grow(n int) {
 
 // classFor returns the smallest class that holds n bytes; classes or more means none does.
 func classFor(n int) int {
-	if n <= smallest {
+	if n <= 1<<minShift {
 		return 0
 	}
-	return bits.Len(uint((n - 1) / smallest))
+	return bits.Len(uint(n-1)) - minShift
 }
