@@ -1,7 +1,3 @@
-// Package netproto holds the transports: how an endpoint listens and dials on a named network.
-//
-// A transport registers itself once, at init, under the networks that it serves. tcp and unix come from the standard
-// library and are always there.
 package netproto
 
 import (

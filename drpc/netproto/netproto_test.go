@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,9 +14,10 @@ func TestStdDialsWhatItListensOn(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	for network, address := range map[string]string{
-		"tcp":  "127.0.0.1:0",
-		"tcp4": "127.0.0.1:0",
-		"unix": filepath.Join(t.TempDir(), "s"),
+		"tcp":        "127.0.0.1:0",
+		"tcp4":       "127.0.0.1:0",
+		"unix":       filepath.Join(t.TempDir(), "s"),
+		"unixpacket": filepath.Join(t.TempDir(), "s"),
 	} {
 		tr, err := Get(network)
 		if err != nil {
@@ -31,7 +33,7 @@ func TestStdDialsWhatItListensOn(t *testing.T) {
 			accepted <- c
 		}()
 		local := ""
-		if network != "unix" {
+		if !isUnix(network) {
 			local = "127.0.0.1:0"
 		}
 		c, err := tr.Dial(ctx, network, local, ln.Addr().String())
@@ -56,8 +58,13 @@ func TestUnknownNetworkNamesThoseThatExist(t *testing.T) {
 	t.Parallel()
 	_, err := Get("carrier-pigeon")
 	var unknown *UnknownNetworkError
-	if !errors.As(err, &unknown) || unknown.Network != "carrier-pigeon" || !strings.Contains(err.Error(), "tcp, tcp4, tcp6, unix") {
+	if !errors.As(err, &unknown) || unknown.Network != "carrier-pigeon" {
 		t.Fatalf("%v", err)
+	}
+	for _, network := range (std{}).Networks() {
+		if !slices.Contains(unknown.Known, network) || !strings.Contains(err.Error(), network) {
+			t.Errorf("%v: does not offer %s", err, network)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package netproto
 import (
 	"context"
 	"net"
-	"strings"
 )
 
 func init() { Register(std{}) }
@@ -11,10 +10,14 @@ func init() { Register(std{}) }
 // std is what the standard library can do.
 type std struct{}
 
-func (std) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix"} }
+func (std) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix", "unixpacket"} }
 
 func (std) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, network, address)
+	ln, err := Bind(ctx, network, address)
+	if err != nil || network != "unixpacket" {
+		return ln, err
+	}
+	return seqListener{ln}, nil
 }
 
 func (std) Dial(ctx context.Context, network, local, address string) (net.Conn, error) {
@@ -26,11 +29,15 @@ func (std) Dial(ctx context.Context, network, local, address string) (net.Conn, 
 		}
 		d.LocalAddr = addr
 	}
-	return d.DialContext(ctx, network, address)
+	conn, err := d.DialContext(ctx, network, address)
+	if err != nil || network != "unixpacket" {
+		return conn, err
+	}
+	return &seqConn{Conn: conn}, nil
 }
 
 func localAddr(network, local string) (net.Addr, error) {
-	if strings.HasPrefix(network, "unix") {
+	if isUnix(network) {
 		return net.ResolveUnixAddr(network, local)
 	}
 	return net.ResolveTCPAddr(network, local)

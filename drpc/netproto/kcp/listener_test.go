@@ -1,0 +1,254 @@
+package kcp
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	kcpgo "github.com/xtaci/kcp-go/v5"
+)
+
+func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, Config{})
+	client := dialTo(t, ln.Addr(), Config{})
+	server := accept(t, ln)
+	unaccepted := dialTo(t, ln.Addr(), Config{})
+	addr := ln.Addr().String()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a second Close: %v", err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	_ = unaccepted.SetReadDeadline(time.Now().Add(patience))
+	if _, err := unaccepted.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a connection that was not accepted: %v", err)
+	}
+	go func() { _, _ = io.Copy(server, server) }()
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	if _, err := Dial(context.Background(), "udp", "", addr, Config{DialTimeout: 100 * time.Millisecond}); err == nil {
+		t.Error("a new client gets in")
+	}
+	_ = client.Close()
+	_ = server.Close()
+	pc, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatalf("the socket stays bound: %v", err)
+	}
+	_ = pc.Close()
+}
+
+func TestClientsWaitWhereThereIsNoRoom(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]Config{"backlog": {Backlog: 1}, "sessions": {MaxSessions: 1}} {
+		ln := listen(t, cfg)
+		first := dialTo(t, ln.Addr(), Config{})
+		_, err := Dial(context.Background(), "udp", "", ln.Addr().String(), Config{DialTimeout: 200 * time.Millisecond})
+		if !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+		server := accept(t, ln)
+		_ = first.Close()
+		_ = server.Close()
+		second := dialTo(t, ln.Addr(), Config{})
+		_ = accept(t, ln).Close()
+		_ = second.Close()
+	}
+}
+
+// Nothing is kept for an address before it is proved, whatever is said from there.
+func TestStrangersTakeNoMemory(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, Config{})
+	conn, err := net.Dial("udp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	data := make([]byte, 100)
+	binary.LittleEndian.PutUint32(data, 7)
+	data[4] = 81
+	parity := append([]byte{0, 0, 0, 0, fecParity, 0}, data...)
+	for _, c := range []struct {
+		say    []byte
+		answer kind
+	}{
+		{control{conv: 7, kind: hello}.bytes(), cookie},
+		{control{conv: 7, kind: alive}.bytes(), gone},
+		{control{conv: 7, kind: closing, value: 1}.bytes(), closed},
+		{data, gone},
+		{append([]byte{9, 9, 9, 9, fecData, 0, 100, 0}, data...), gone},
+	} {
+		// What is not answered comes first: an answer to it would be taken for one to the next.
+		for _, b := range [][]byte{
+			parity, {}, {1}, make([]byte, 16), data[:20],
+			control{conv: 7, kind: enter, value: 1}.bytes(), control{conv: 7, kind: here}.bytes(),
+			control{conv: 7, kind: cookie}.bytes(), control{conv: 7, kind: welcome}.bytes(),
+			control{conv: 7, kind: closed}.bytes(), control{conv: 7, kind: gone}.bytes(),
+			make([]byte, 4000),
+		} {
+			if _, err = conn.Write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err = conn.Write(c.say); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 2000)
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ctl, ok := parseControl(b[:n]); !ok || ctl.kind != c.answer || ctl.conv != 7 || n > len(c.say) {
+			t.Errorf("%v was answered with %v", c.say[:16], b[:n])
+		}
+	}
+	ln.hub.mu.Lock()
+	defer ln.hub.mu.Unlock()
+	if n := len(ln.hub.conns); n != 0 {
+		t.Errorf("%d conversations with a stranger", n)
+	}
+}
+
+func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, Config{})
+	first := dialTo(t, ln.Addr(), Config{})
+	old := accept(t, ln)
+	local := first.LocalAddr().String()
+	_ = first.hub.pc.Close() // as if its process had been killed
+	second, err := Dial(context.Background(), "udp", local, ln.Addr().String(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = second.Close() }()
+	_ = old.SetReadDeadline(time.Now().Add(patience))
+	if _, err = old.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v", err)
+	}
+	_ = accept(t, ln).Close()
+}
+
+func TestInheritedSocketServes(t *testing.T) {
+	t.Parallel()
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := udp.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = udp.Close()
+	pc, err := net.FilePacketConn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	ln := ServeConn(pc, Config{})
+	defer func() { _ = ln.Close() }()
+	client := dialTo(t, ln.Addr(), Config{})
+	server := accept(t, ln)
+	if _, err = client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = io.ReadFull(server, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	_, err = Dial(ctx, "udp", "", silent.LocalAddr().String(), Config{})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNoAnswer) {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range [][3]string{{"udp", "no address", "127.0.0.1:1"}, {"udp", "", "no address"}, {"tcp", "", silent.LocalAddr().String()}} {
+		if _, err = Dial(context.Background(), bad[0], bad[1], bad[2], Config{}); err == nil {
+			t.Errorf("%v: no error", bad)
+		}
+	}
+}
+
+func TestOlderPeersAreUnderstoodWhereAskedFor(t *testing.T) {
+	t.Parallel()
+	t.Run("client", func(t *testing.T) {
+		t.Parallel()
+		ln := listen(t, Config{Older: true})
+		older, err := kcpgo.DialWithOptions(ln.Addr().String(), nil, DefaultDataShards, DefaultParityShards)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = older.Close() }()
+		echoThrough(t, older, func() net.Conn { return accept(t, ln) })
+	})
+	t.Run("server", func(t *testing.T) {
+		t.Parallel()
+		older, err := kcpgo.ListenWithOptions("127.0.0.1:0", nil, DefaultDataShards, DefaultParityShards)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = older.Close() }()
+		echoThrough(t, dialTo(t, older.Addr(), Config{Older: true}), func() net.Conn { return accept(t, older) })
+	})
+}
+
+// echoThrough has a server echo what a client writes first.
+func echoThrough(t *testing.T, client net.Conn, accepted func() net.Conn) {
+	t.Helper()
+	const text = "what older peers say"
+	if _, err := client.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	server := accepted()
+	go func() { _, _ = io.Copy(server, server) }()
+	_ = client.SetReadDeadline(time.Now().Add(patience))
+	b := make([]byte, len(text))
+	if _, err := io.ReadFull(client, b); err != nil || string(b) != text {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestOlderPeersAreRefusedWhereNot(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, Config{})
+	older, err := kcpgo.DialWithOptions(ln.Addr().String(), nil, DefaultDataShards, DefaultParityShards)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = older.Close() }()
+	if _, err = older.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	_ = older.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, err = older.Read(make([]byte, 1)); err == nil {
+		t.Error("it gets an answer")
+	}
+	ln.hub.mu.Lock()
+	defer ln.hub.mu.Unlock()
+	if len(ln.hub.conns) != 0 {
+		t.Error("it has a conversation")
+	}
+}

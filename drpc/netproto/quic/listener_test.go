@@ -1,0 +1,195 @@
+package quic
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+)
+
+func TestSilentClientHoldsNobodyUpAndIsClosed(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{SilenceTimeout: 300 * time.Millisecond})
+	silent := []*quicgo.Conn{rawDial(t, ln.Addr(), protocol), rawDial(t, ln.Addr(), "h2")}
+	// This one opens its stream and does not say that it did.
+	half := rawDial(t, ln.Addr(), "http/1.1")
+	if _, err := half.OpenStream(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	dialTo(t, ln.Addr(), development, Config{})
+	accept(t, ln)
+	if took := time.Since(begin); took > 300*time.Millisecond {
+		t.Errorf("an honest client waited %v", took)
+	}
+	for _, conn := range append(silent, half) {
+		select {
+		case <-conn.Context().Done():
+			var closed *quicgo.ApplicationError
+			if err := context.Cause(conn.Context()); !errors.As(err, &closed) || closed.ErrorCode != codeSilent {
+				t.Errorf("%v", err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a silent connection stays open")
+		}
+	}
+}
+
+func TestClientThatLeavesEndsNothing(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{})
+	for range 5 {
+		_ = rawDial(t, ln.Addr(), protocol).CloseWithError(7, "changed my mind")
+	}
+	dialTo(t, ln.Addr(), development, Config{})
+	accept(t, ln)
+}
+
+func TestStreamThatBeginsWithSomethingElseIsRefused(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{})
+	conn := rawDial(t, ln.Addr(), protocol)
+	stream, err := conn.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = stream.Write([]byte{version + 1, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-conn.Context().Done():
+	case <-time.After(patience):
+		t.Fatal("it is taken")
+	}
+	dialTo(t, ln.Addr(), development, Config{}) // somebody else is
+	accept(t, ln)
+}
+
+func TestConnectionHasOneStream(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{})
+	conn := rawDial(t, ln.Addr(), protocol)
+	if _, err := conn.OpenStream(); err != nil {
+		t.Fatal(err)
+	}
+	var limit *quicgo.StreamLimitReachedError
+	if _, err := conn.OpenStream(); !errors.As(err, &limit) {
+		t.Errorf("a second stream: %v", err)
+	}
+	if _, err := conn.OpenUniStream(); !errors.As(err, &limit) {
+		t.Errorf("a stream in one direction: %v", err)
+	}
+}
+
+func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{})
+	client := dialTo(t, ln.Addr(), development, Config{})
+	server := accept(t, ln)
+	unaccepted := dialTo(t, ln.Addr(), development, Config{})
+	silent := rawDial(t, ln.Addr(), protocol)
+	addr := ln.Addr().String()
+	begin := time.Now()
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("Close took %v", took)
+	}
+	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a second Close: %v", err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	_ = unaccepted.SetReadDeadline(time.Now().Add(patience))
+	if _, err := unaccepted.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a connection that was not accepted: %v", err)
+	}
+	select {
+	case <-silent.Context().Done():
+	case <-time.After(patience):
+		t.Error("a connection without stream stays open")
+	}
+	go func() { _, _ = io.Copy(server, server) }()
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(client, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+	_ = client.Close()
+	_ = server.Close()
+	pc, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		t.Fatalf("the socket stays bound: %v", err)
+	}
+	_ = pc.Close()
+}
+
+func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, fixed(development), Config{MaxSessions: 2})
+	first := dialTo(t, ln.Addr(), development, Config{})
+	dialTo(t, ln.Addr(), development, Config{})
+	_, err := Dial(context.Background(), "udp", "", ln.Addr().String(), development, Config{})
+	var refused *quicgo.TransportError
+	if !errors.As(err, &refused) || refused.ErrorCode != quicgo.ConnectionRefused {
+		t.Errorf("%v", err)
+	}
+	server := accept(t, ln)
+	_ = first.Close()
+	_ = server.Close()
+	dialTo(t, ln.Addr(), development, Config{})
+}
+
+func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
+	t.Parallel()
+	const clients = 100
+	ln := listen(t, fixed(development), Config{})
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), development, Config{DialTimeout: patience})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1)) // until the server closes
+			_ = conn.Close()
+		})
+	}
+	for range clients {
+		conn := accept(t, ln)
+		wg.Go(func() { _ = conn.Close() })
+	}
+	wg.Wait()
+}
+
+func TestSocketThatFailsEndsAccept(t *testing.T) {
+	t.Parallel()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := ServeConn(pc, fixed(development), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := dialTo(t, ln.Addr(), development, Config{Linger: time.Millisecond})
+	server := accept(t, ln)
+	_ = pc.Close()
+	if _, err = ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+	if _, err = server.Read(make([]byte, 1)); err == nil {
+		t.Error("a connection on it goes on")
+	}
+	_ = client.Close()
+	_ = ln.Close()
+}

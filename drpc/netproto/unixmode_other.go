@@ -1,0 +1,6 @@
+//go:build !unix
+
+package netproto
+
+// restrict does nothing: there are no modes here.
+func restrict(uintptr) {}
