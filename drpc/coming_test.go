@@ -256,8 +256,8 @@ func (f afterWrite) AfterWriteCall(WriteCtx) *Status { f(); return nil }
 
 func TestReplyDoesNotWaitForACallerThatIsInAHook(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	cli := newPeer(t, EndpointConfig{}, afterWrite(func() { <-release }))
+	inHook, release := make(chan struct{}), make(chan struct{})
+	cli := newPeer(t, EndpointConfig{}, afterWrite(func() { close(inHook); <-release }))
 	HandleCall(cli, "/double", double)
 	srv := newPeer(t, EndpointConfig{})
 	HandleCall(srv, "/double", double)
@@ -265,9 +265,8 @@ func TestReplyDoesNotWaitForACallerThatIsInAHook(t *testing.T) {
 	l := sess.(*session).link.Load()
 	done := make(chan *Status, 1)
 	go func() { done <- sess.Call("/double", 1, new(int)).Status() }()
-	waitFor(t, "the reply, which finds the caller in its hook", func() bool {
-		return l.sess.seq.Load() == 1 && pendingCalls(sess) == 0
-	})
+	eventually(t, "the hook", inHook)
+	waitFor(t, "the reply, which finds the caller in its hook", func() bool { return pendingCalls(sess) == 0 })
 	back := make(chan *Status, 1)
 	go func() { back <- onlySession(t, srv).Call("/double", 1, new(int)).Status() }()
 	if stat := eventually(t, "the reply of the client", back); stat != nil {
@@ -474,6 +473,23 @@ func TestReaderThatLogsOverItsOwnSessionKeepsNobodyWaiting(t *testing.T) {
 	for range 2 {
 		if stat := eventually(t, "the line", pushed); stat != nil {
 			t.Error(stat)
+		}
+	}
+}
+
+func TestCallerWhoseTimeIsOverAsTheReplyComesArrives(t *testing.T) {
+	t.Parallel()
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, newPeer(t, EndpointConfig{}))).(*session)
+	l := sess.link.Load()
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 100 { // of which half find their context first
+		c := sess.newCall("/x", nil, nil, nil)
+		c.waiter = make(chan struct{}, 1)
+		c.deliver(sess.ep.getCtx(l), nil)
+		c.await(over, l)
+		if c.reply == nil || comingOn(l) != 0 {
+			t.Fatalf("reply %v, %d are coming", c.reply, comingOn(l))
 		}
 	}
 }
