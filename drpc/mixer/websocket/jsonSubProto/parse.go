@@ -1,0 +1,202 @@
+package jsonSubProto
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/osgochina/dmicro/drpc/codec"
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/status"
+)
+
+// object is a frame taken apart, its strings decoded.
+type object struct {
+	seq                  int32
+	mtype, codec         byte
+	method, meta, status []byte
+	body, ids            []byte
+	// old is the body as an older peer may have meant it, who escapes nothing but quotes; nil if there is no doubt.
+	old []byte
+}
+
+// parseObject parses a frame into m. The form that appendObject writes is read where it lies, everything else by
+// encoding/json; what is no JSON may still be of an older peer.
+func parseObject(frame []byte, m *message.Msg) error {
+	var o object
+	switch text := utf8.Valid(frame); {
+	case text && o.scan(frame):
+	case text && json.Valid(frame):
+		if err := o.decode(frame); err != nil {
+			return err
+		}
+	case o.scanOld(frame):
+	default:
+		return fmt.Errorf("%w: %w", proto.ErrMalformed, errNoObject)
+	}
+	return o.fill(m)
+}
+
+// fill sets m to what the object says.
+func (o *object) fill(m *message.Msg) error {
+	for _, part := range [...]struct {
+		name string
+		text []byte
+	}{{"service method", o.method}, {"status", o.status}, {"meta", o.meta}} {
+		if err := proto.CheckHeaderPart(part.name, len(part.text)); err != nil {
+			return err
+		}
+	}
+	if o.old != nil && !json.Valid(o.body) && json.Valid(o.old) {
+		o.body = o.old
+	}
+	body, err := proto.Unfilter(o.body, o.ids, m)
+	if err != nil {
+		return err
+	}
+	m.SetSeq(o.seq)
+	m.SetMType(o.mtype)
+	m.ParseServiceMethod(o.method)
+	if err = m.ParseStatus(o.status); err != nil {
+		// A failure that nobody can read is one all the same: it must not pass for success.
+		m.SetStatus(status.New(status.UnknownError, "unreadable status"))
+	}
+	if len(o.meta) > 0 {
+		_ = m.ParseMeta(o.meta) // what is none counts as empty, as in the json protocol
+	}
+	m.SetBodyCodec(o.codec)
+	return m.UnmarshalBody(body)
+}
+
+// scan takes apart the one form that this package writes. It refuses everything else, and only then has not changed the
+// frame.
+func (o *object) scan(frame []byte) bool {
+	s := scanner{rest: frame}
+	s.word(`{"seq":`)
+	o.seq = int32(s.number(math.MinInt32, math.MaxInt32))
+	s.word(`,"mtype":`)
+	o.mtype = byte(s.number(0, math.MaxUint8))
+	s.word(`,"serviceMethod":`)
+	o.method = s.text()
+	s.word(`,"meta":`)
+	o.meta = s.text()
+	s.word(`,"bodyCodec":`)
+	o.codec = byte(s.number(0, math.MaxUint8))
+	s.word(`,"body":`)
+	o.body = s.text()
+	s.word(`,"ptf":`)
+	o.ids = s.ids()
+	if !s.bad && len(s.rest) > 1 {
+		s.word(`,"status":`)
+		o.status = s.text()
+	}
+	if s.word(`}`); s.bad || len(s.rest) > 0 {
+		*o = object{}
+		return false
+	}
+	o.doubt(o.body)
+	o.method, o.meta, o.status, o.body = unescape(o.method), unescape(o.meta), unescape(o.status), unescape(o.body)
+	return true
+}
+
+// doubt keeps the other reading of a body, before it is decoded.
+func (o *object) doubt(content []byte) {
+	if o.codec == codec.JsonId && len(o.ids) == 0 && escapesMore(content) {
+		o.old = unescapeQuotes(content)
+	}
+}
+
+// decode takes any JSON object apart.
+func (o *object) decode(frame []byte) error {
+	var w struct {
+		Seq           int32           `json:"seq"`
+		MType         byte            `json:"mtype"`
+		ServiceMethod string          `json:"serviceMethod"`
+		Meta          json.RawMessage `json:"meta"`
+		BodyCodec     byte            `json:"bodyCodec"`
+		Body          json.RawMessage `json:"body"`
+		PTF           []uint16        `json:"ptf"`
+		Status        json.RawMessage `json:"status"`
+	}
+	if err := json.Unmarshal(frame, &w); err != nil {
+		return fmt.Errorf("%w: %w", proto.ErrMalformed, err)
+	}
+	for _, id := range w.PTF {
+		if id > math.MaxUint8 {
+			return fmt.Errorf("%w: transfer filter %d", proto.ErrMalformed, id)
+		}
+		o.ids = append(o.ids, byte(id))
+	}
+	o.seq, o.mtype, o.codec, o.method = w.Seq, w.MType, w.BodyCodec, []byte(w.ServiceMethod)
+	if len(w.Body) > 0 && w.Body[0] == '"' {
+		o.doubt(w.Body[1 : len(w.Body)-1])
+	}
+	o.meta, o.body, o.status = text(w.Meta), text(w.Body), text(w.Status)
+	return nil
+}
+
+// text returns a JSON string decoded, another JSON value as it is, and null as nothing.
+func text(value []byte) []byte {
+	var s string
+	switch {
+	case len(value) == 0 || string(value) == "null":
+		return nil
+	case value[0] != '"' || json.Unmarshal(value, &s) != nil:
+		return value
+	}
+	return []byte(s)
+}
+
+// scanOld takes apart what an older peer writes: strings of the header quoted as Go source is, and a body in which nothing
+// is escaped but quotes. It ends at the last place where the filters can begin.
+func (o *object) scanOld(frame []byte) bool {
+	end := bytes.LastIndex(frame, []byte(`","ptf":[`))
+	if end < 0 {
+		return false
+	}
+	s := scanner{rest: frame[:end]}
+	s.word(`{"seq":`)
+	o.seq = int32(s.number(math.MinInt32, math.MaxInt32))
+	s.word(`,"mtype":`)
+	o.mtype = byte(s.number(0, math.MaxUint8))
+	s.word(`,"serviceMethod":`)
+	o.method = s.goText()
+	s.word(`,"meta":`)
+	o.meta = s.goText()
+	s.word(`,"bodyCodec":`)
+	o.codec = byte(s.number(0, math.MaxUint8))
+	s.word(`,"body":"`)
+	if s.bad {
+		return false
+	}
+	o.body = unescapeQuotes(s.rest)
+	tail := scanner{rest: frame[end+len(`","ptf":`):]}
+	o.ids = tail.ids()
+	tail.word(`}`)
+	return !tail.bad && len(tail.rest) == 0
+}
+
+// goText reads a string quoted as in Go source and returns it decoded.
+func (s *scanner) goText() []byte {
+	quoted, err := strconv.QuotedPrefix(string(s.rest))
+	if err != nil || quoted[0] != '"' {
+		s.fail()
+		return nil
+	}
+	text, err := strconv.Unquote(quoted)
+	if err != nil {
+		s.fail()
+		return nil
+	}
+	s.rest = s.rest[len(quoted):]
+	return []byte(text)
+}
+
+// unescapeQuotes returns content without the backslash before each quote: the exact inverse of how older peers escape.
+func unescapeQuotes(content []byte) []byte {
+	return bytes.ReplaceAll(content, []byte(`\"`), []byte(`"`))
+}
