@@ -353,20 +353,36 @@ func TestHooksMaySendOverTheSessionThatIsRead(t *testing.T) {
 type pumped struct{ proto.Proto }
 
 func newPumped(rw proto.IOWithReadBuffer) proto.Proto {
-	r, w := io.Pipe()
+	chunks := make(chan []byte, 1000)
 	var once sync.Once
-	start := func() { // not before the session reads, or it would read what is not meant for it
-		once.Do(func() {
-			go func() {
-				_, err := io.Copy(w, rw)
-				w.CloseWithError(err)
-			}()
-		})
+	var rest []byte
+	pump := func() {
+		defer close(chunks)
+		for {
+			b := make([]byte, 1000)
+			n, err := rw.Read(b)
+			if err != nil {
+				return
+			}
+			chunks <- b[:n] // and on with reading, before anybody has looked at it
+		}
+	}
+	read := func(b []byte) (int, error) {
+		once.Do(func() { go pump() }) // not before the session reads, or it would read what is not meant for it
+		for len(rest) == 0 {
+			var ok bool
+			if rest, ok = <-chunks; !ok {
+				return 0, io.EOF
+			}
+		}
+		n := copy(b, rest)
+		rest = rest[n:]
+		return n, nil
 	}
 	return pumped{rawproto.RawProtoFunc(struct {
 		io.Reader
 		io.Writer
-	}{readerFunc(func(b []byte) (int, error) { start(); return r.Read(b) }), rw})}
+	}{readerFunc(read), rw})}
 }
 
 type readerFunc func([]byte) (int, error)

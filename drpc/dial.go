@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/osgochina/dmicro/drpc/netproto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/drpc/status"
 )
@@ -179,7 +180,7 @@ func (s *session) open() (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, cfg.DialTimeout)
 		defer cancel()
 	}
-	conn, err := cfg.transport.Dial(ctx, cfg.Network, cfg.localText(), s.target)
+	conn, err := netproto.Dial(ctx, cfg.transport, cfg.Network, cfg.localText(), s.target, s.ep.TLSConfig())
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/osgochina/dmicro/drpc/netproto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/drpc/status"
 )
@@ -20,7 +21,7 @@ func (e *endpoint) ListenAndServe(protoFunc ...socket.ProtoFunc) error {
 		return ErrListenClosed
 	}
 	defer e.leave()
-	ln, err := e.cfg.transport.Listen(e.ctx, e.cfg.Network, e.cfg.listenText())
+	ln, err := netproto.Listen(e.ctx, e.cfg.transport, e.cfg.Network, e.cfg.listenText(), e.TLSConfig)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+
+	"github.com/osgochina/dmicro/drpc/netproto"
 )
 
 // SetTLSConfig sets the TLS configuration of connections made from now on.
@@ -30,7 +32,7 @@ func (e *endpoint) SetTLSConfigFromFile(tlsCertFile, tlsKeyFile string, insecure
 // secureServer does the TLS handshake of an accepted connection, if there is to be one.
 func (e *endpoint) secureServer(conn net.Conn) (net.Conn, error) {
 	cfg := e.TLSConfig()
-	if _, already := conn.(*tls.Conn); cfg == nil || already {
+	if cfg == nil || netproto.IsSecure(conn) {
 		return conn, nil
 	}
 	return e.handshake(e.ctx, tls.Server(conn, cfg))
@@ -39,7 +41,7 @@ func (e *endpoint) secureServer(conn net.Conn) (net.Conn, error) {
 // secureClient does the TLS handshake of a dialled connection, if there is to be one.
 func (e *endpoint) secureClient(ctx context.Context, conn net.Conn, addr string) (net.Conn, error) {
 	cfg := e.TLSConfig()
-	if cfg == nil {
+	if cfg == nil || netproto.IsSecure(conn) {
 		return conn, nil
 	}
 	if cfg.ServerName == "" {
