@@ -27,7 +27,8 @@ const (
 // EndpointConfig configures an endpoint. The zero value is a working client; a server sets at least ListenPort, or
 // takes a random port.
 type EndpointConfig struct {
-	// Network is the transport: tcp (the default), tcp4, tcp6 or unix.
+	// Network is the transport: tcp (the default), tcp4, tcp6, unix, unixpacket, kcp or quic, or one that the program
+	// has registered with netproto.Register. A build with the tag drpc_slim has no kcp and no quic.
 	Network string `json:"network"`
 	// ListenIP is the address to listen on, LocalIP by default. For unix it is the path of the socket.
 	ListenIP string `json:"listen_ip"`
@@ -155,7 +156,11 @@ func (c *EndpointConfig) addr(ip string, port uint16) net.Addr {
 	if parsed := net.ParseIP(ip); parsed != nil {
 		return &net.TCPAddr{IP: parsed, Port: int(port)}
 	}
-	addr, err := net.ResolveTCPAddr(c.Network, joinPort(ip, port))
+	network := c.Network
+	if !strings.HasPrefix(network, "tcp") {
+		network = "tcp" // a name is looked up in the same way for every network with ports
+	}
+	addr, err := net.ResolveTCPAddr(network, joinPort(ip, port))
 	if err != nil {
 		return nil
 	}
