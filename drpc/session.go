@@ -484,6 +484,9 @@ func (s *session) ModifySocket(fn func(conn net.Conn) (net.Conn, proto.ProtoFunc
 	}
 	if conn != nil || pf != nil {
 		l.sock.Reset(conn, *l.protoFunc.Load()...)
+		if l.isGone() {
+			_ = l.sock.Close() // a Close of meanwhile has closed the connection before, and not this one
+		}
 	}
 }
 

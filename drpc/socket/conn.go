@@ -56,7 +56,7 @@ type Conn struct {
 	packing  sync.Mutex
 	captured *bufpool.Buf
 
-	mu     sync.Mutex
+	mu     sync.Mutex // of conn and out where they are replaced, and of these
 	id     string
 	swap   *gmap.Map
 	closed atomic.Bool
@@ -307,7 +307,7 @@ func (s *Conn) Write(b []byte) (int, error) {
 // EndSending closes the sending direction: the peer reads an end, and this side reads on. It reports whether the
 // connection can do that. Every later Send fails.
 func (s *Conn) EndSending() bool {
-	half, ok := s.conn.(proto.WriteCloser)
+	half, ok := s.Raw().(proto.WriteCloser)
 	if !ok {
 		return false
 	}
@@ -321,19 +321,24 @@ func (s *Conn) Close() error {
 		return nil
 	}
 	// First the reason, then the deed: senders shall not learn of it by an error of the connection.
-	s.out.fail(ErrProactivelyCloseSocket)
-	return s.conn.Close()
+	s.mu.Lock()
+	conn, out := s.conn, s.out
+	s.mu.Unlock()
+	out.fail(ErrProactivelyCloseSocket)
+	return conn.Close()
 }
 
 // Reset puts another connection, another protocol or both in place.
 func (s *Conn) Reset(netConn net.Conn, protoFunc ...ProtoFunc) {
 	if netConn != nil && netConn != s.conn {
 		s.in.release()
-		s.conn = netConn
 		s.in.conn = netConn
 		turns := s.out.turns.Load() // whoever was announced to the old one arrives at this one
+		s.mu.Lock()
+		s.conn = netConn
 		s.out = s.newOutbox()
 		s.out.turns.Store(turns)
+		s.mu.Unlock()
 		s.closed.Store(false)
 	}
 	if len(protoFunc) > 0 || netConn != nil {
@@ -369,14 +374,15 @@ func (c *unreadConn) Read(b []byte) (int, error) {
 
 // ControlFD calls f with the file descriptor.
 func (s *Conn) ControlFD(f func(fd uintptr)) error {
-	sc, ok := s.conn.(syscall.Conn)
+	conn := s.Raw()
+	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		if inner, wraps := s.conn.(interface{ NetConn() net.Conn }); wraps {
+		if inner, wraps := conn.(interface{ NetConn() net.Conn }); wraps {
 			sc, ok = inner.NetConn().(syscall.Conn)
 		}
 	}
 	if !ok {
-		return fmt.Errorf("connection of type %T has no file descriptor", s.conn)
+		return fmt.Errorf("connection of type %T has no file descriptor", conn)
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
@@ -386,23 +392,27 @@ func (s *Conn) ControlFD(f func(fd uintptr)) error {
 }
 
 // LocalAddr returns the local address.
-func (s *Conn) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+func (s *Conn) LocalAddr() net.Addr { return s.Raw().LocalAddr() }
 
 // RemoteAddr returns the address of the peer.
-func (s *Conn) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+func (s *Conn) RemoteAddr() net.Addr { return s.Raw().RemoteAddr() }
 
 // SetDeadline sets the deadline of reads and writes. With a write timeout in the options a send that has to
 // wait for the peer moves that of writes.
-func (s *Conn) SetDeadline(t time.Time) error { return s.conn.SetDeadline(t) }
+func (s *Conn) SetDeadline(t time.Time) error { return s.Raw().SetDeadline(t) }
 
 // SetReadDeadline sets the deadline of reads.
-func (s *Conn) SetReadDeadline(t time.Time) error { return s.conn.SetReadDeadline(t) }
+func (s *Conn) SetReadDeadline(t time.Time) error { return s.Raw().SetReadDeadline(t) }
 
 // SetWriteDeadline sets the deadline of writes; see SetDeadline.
-func (s *Conn) SetWriteDeadline(t time.Time) error { return s.conn.SetWriteDeadline(t) }
+func (s *Conn) SetWriteDeadline(t time.Time) error { return s.Raw().SetWriteDeadline(t) }
 
 // Raw returns the connection underneath.
-func (s *Conn) Raw() net.Conn { return s.conn }
+func (s *Conn) Raw() net.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn
+}
 
 // ID returns what SetID set, else the remote address.
 func (s *Conn) ID() string {

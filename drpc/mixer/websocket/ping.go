@@ -26,24 +26,31 @@ func (c *Conn) watch(p Ping) {
 	if p = p.complete(); p.Interval < 0 {
 		return
 	}
-	c.pings.again(p.Interval, func() { c.check(p) })
+	c.pings.again(p.Interval, func() { c.check(p, 0) })
 }
 
-func (c *Conn) check(p Ping) {
-	idle := clock.Time(c.wire.in.at.Load()).Since()
+// check asks a peer that has been silent for the interval, and ends the connection of one that has said nothing since
+// it was asked, at asked, one timeout ago. Only what came since then counts, not how late this check is.
+func (c *Conn) check(p Ping, asked clock.Time) {
+	heard := clock.Time(c.wire.in.at.Load())
+	idle := heard.Since()
 	next := p.Interval - idle
 	switch {
-	case idle >= p.Interval+p.Timeout:
-		c.cut(errSilent)
-		return
+	case asked != 0 && heard <= asked:
+		if next = p.Timeout - asked.Since(); next <= 0 {
+			c.cut(errSilent)
+			return
+		}
 	case idle >= p.Interval:
-		next = max(p.Interval+p.Timeout-idle, time.Millisecond)
+		next, asked = p.Timeout, clock.Now()
 		if err := c.ws.WriteControl(gorilla.PingMessage, nil, time.Now().Add(controlWait)); err != nil && !c.wire.out.closing() {
 			c.cut(fmt.Errorf("ping: %w", err))
 			return
 		}
+	default:
+		asked = 0
 	}
-	c.pings.again(next, func() { c.check(p) })
+	c.pings.again(next, func() { c.check(p, asked) })
 }
 
 // again runs f after d, unless it was stopped.
