@@ -43,9 +43,8 @@ func TestLoneCallOfAQuickHandlerRunsOnTheReader(t *testing.T) {
 		t.Error("a handler that nobody knows yet runs on the reader")
 	}
 	quick(t, srv, "/where")
-	if !where() {
-		t.Error("a quick handler does not run on the reader")
-	}
+	// Not at once, perhaps: the worker of the call before may not have noticed yet that it is done.
+	waitFor(t, "a quick handler to run on the reader", where)
 }
 
 func TestHandlersAreScored(t *testing.T) {

@@ -122,10 +122,7 @@ func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait bool) error 
 	if wait {
 		out = o.pending.watch()
 	}
-	mine := !o.flushing && (o.full() || o.coming() <= 0)
-	if mine {
-		o.flushing = true
-	}
+	mine := (o.full() || o.coming() <= 0) && o.claim()
 	o.mu.Unlock()
 
 	if mine && !o.flush(maxRounds, ctx.Done() == nil) {
