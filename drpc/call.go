@@ -72,10 +72,37 @@ var closedChan = func() chan struct{} {
 	return c
 }()
 
+// callBatch is how many calls are allocated together. The garbage collector frees them together, too, so that somebody
+// who keeps a call keeps what a few others were about: no more of them than that saves.
+const callBatch = 4
+
+// calls are what is left of the last batches, one for each processor.
+var calls = sync.Pool{New: func() any { return new(freshCalls) }}
+
+// freshCalls are calls that nobody has used: they are handed out once, since callers may keep them.
+type freshCalls struct {
+	batch *[callBatch]callCmd
+	used  int
+}
+
+func freshCall() *callCmd {
+	f := calls.Get().(*freshCalls)
+	defer calls.Put(f)
+	if f.batch == nil {
+		f.batch = new([callBatch]callCmd)
+	}
+	c := &f.batch[f.used]
+	if f.used++; f.used == callBatch {
+		*f = freshCalls{}
+	}
+	return c
+}
+
 var waiters = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
 func (s *session) newCall(method string, args, result any, settings []message.MsgSetting) *callCmd {
-	c := &callCmd{sess: s, result: result, start: clock.Now()}
+	c := freshCall()
+	c.sess, c.result, c.start = s, result, clock.Now()
 	s.fill(&c.output, message.TypeCall, method, args, settings)
 	return c
 }
