@@ -22,6 +22,7 @@ type endpoint struct {
 	hub     *hub
 	workers *workers
 	tls     atomic.Pointer[tls.Config]
+	number  uint64 // in the registry of live endpoints
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -76,6 +77,7 @@ func New(cfg EndpointConfig, plugins ...Plugin) (Endpoint, error) {
 	}
 	e.cfg = cfg
 	e.router = newRouter(e.plugins)
+	live.enter(e)
 	if err := runRare(e.plugins.hooks(), hookAfterNewEndpoint, func(p AfterNewEndpointPlugin) error {
 		return p.AfterNewEndpoint(e)
 	}); err != nil {
@@ -182,6 +184,7 @@ func (e *endpoint) shutdown() {
 	<-e.drained
 	e.workers.close()
 	err := errors.Join(errs...)
+	live.leave(e.number)
 	e.closeErr = errors.Join(err, runRare(e.plugins.hooks(), hookAfterCloseEndpoint, func(p AfterCloseEndpointPlugin) error {
 		return p.AfterCloseEndpoint(e, err)
 	}))
