@@ -35,6 +35,11 @@ type BaseEndpoint interface {
 	TLSConfig() *tls.Config
 	// PluginContainer returns the plugins of the endpoint.
 	PluginContainer() *PluginContainer
+	// Stats returns what the endpoint has done and is doing. It looks at every session: call it once a second, not once
+	// a message.
+	Stats() EndpointStats
+	// Routes returns the registered handlers, sorted by path; those for unknown messages have none and come first.
+	Routes() []Route
 }
 
 // EarlyEndpoint is an endpoint that routes can be registered at. The Route methods end the process with a message on
@@ -152,6 +157,8 @@ type Session interface {
 	// to close as well, as replies may be on their way. From a handler or a hook it starts that and returns. A second
 	// Close returns nil.
 	Close() error
+	// Stats returns what the session has done and is doing.
+	Stats() SessionStats
 }
 
 // EarlyCtx is what every context of a message offers.

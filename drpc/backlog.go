@@ -79,6 +79,13 @@ func (l *link) enqueue(t task) {
 	}
 }
 
+// len is the number of tasks that wait.
+func (b *backlog) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.tasks) - b.next
+}
+
 // run takes tasks for as long as there are any.
 func (l *link) run() {
 	for arrived := true; ; arrived = false {

@@ -59,6 +59,7 @@ func dialStatus(err error) *Status {
 }
 
 func (s *session) dialFailed(err error, isRedial bool) {
+	s.ep.counters.dialsFailed.Add(1)
 	warnHook(hookAfterDialFail, runRareStatus(s.ep.plugins.hooks(), hookAfterDialFail, CodeInternalServerError,
 		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
 }
@@ -168,6 +169,12 @@ func (s *session) connect(isRedial bool) (*link, error) {
 	}
 	if !s.up(l) {
 		return nil, errSessionEnded
+	}
+	if isRedial {
+		s.redialed.Add(1)
+		s.ep.counters.redials.Add(1)
+	} else {
+		s.ep.counters.dialed.Add(1)
 	}
 	return l, nil
 }

@@ -27,6 +27,8 @@ type endpoint struct {
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
 
+	counters counters
+
 	mu        sync.Mutex
 	isClosing bool
 	listeners map[net.Listener]struct{}
@@ -35,6 +37,7 @@ type endpoint struct {
 	drained   chan struct{}         // closed when running drops to zero after Close began
 	closed    chan struct{}         // closed when Close is done
 	closeErr  error
+	retired   traffic // of sessions that are over
 }
 
 var _ Endpoint = (*endpoint)(nil)
@@ -127,6 +130,7 @@ func (e *endpoint) forget(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.sessions, s)
+	e.retire(s)
 }
 
 // evict closes a session whose id was taken over, without making the newcomer wait for what still runs on it.

@@ -59,6 +59,7 @@ func (s *session) newLink(conn net.Conn) *link {
 		OnWriteError: l.writeFailed,
 		Go:           s.ep.workers.goFunc,
 		BeforeWait:   l.beforeWait,
+		Traffic:      &s.traffic,
 	}, s.protoFunc...)
 	return l
 }

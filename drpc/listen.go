@@ -148,6 +148,7 @@ func (e *endpoint) admit(conn net.Conn, protoFunc []socket.ProtoFunc) (*link, *S
 		return p.AfterAccept(s)
 	})
 	if stat == nil && s.up(l) {
+		e.counters.accepted.Add(1)
 		return l, nil
 	}
 	if stat == nil {

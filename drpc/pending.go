@@ -95,3 +95,10 @@ func (p *pending) close() []*callCmd {
 	p.slots, p.overflow, p.n = nil, nil, 0
 	return calls
 }
+
+// len is the number of calls that wait.
+func (p *pending) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.n
+}

@@ -54,6 +54,7 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
 		// goroutine for each message.
 		l.beforeWait()
+		s.ep.counters.refused.Add(1)
 		c.stat = newStatus(CodeBusy, errBusy)
 		c.run()
 		return true

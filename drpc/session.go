@@ -13,6 +13,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // session is what stays when connections come and go: the id, the swap, the sequence numbers and the ages. Its
@@ -21,6 +22,11 @@ type session struct {
 	ep        *endpoint
 	protoFunc []socket.ProtoFunc
 	target    string // address to redial; empty for accepted sessions
+
+	since    clock.Time     // when it was accepted or dialled
+	traffic  socket.Traffic // of all its connections
+	redialed atomic.Uint64  // how often
+	retired  traffic        // what the endpoint has taken over from traffic, under the lock of the endpoint
 
 	id         atomic.Pointer[string]
 	addrID     string // the id that an address gave, under mu
@@ -58,7 +64,7 @@ var (
 
 func (e *endpoint) newSession(target string, protoFunc []socket.ProtoFunc) *session {
 	s := &session{
-		ep: e, target: target, protoFunc: protoFunc,
+		ep: e, target: target, protoFunc: protoFunc, since: clock.Now(),
 		changed:     make(chan struct{}),
 		idle:        make(chan struct{}, 1),
 		closeNotify: make(chan struct{}),

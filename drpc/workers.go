@@ -15,6 +15,7 @@ type task interface{ run() }
 // handlers that wait for calls over the same session would wait for each other.
 type workers struct {
 	tasks  chan task
+	alive  atomic.Int32 // goroutines, idle or not
 	idle   atomic.Int32
 	closed atomic.Bool
 }
@@ -41,6 +42,8 @@ func (w *workers) goFunc(f func()) { w.submit(funcTask(f)) }
 // work runs t and then what else comes. Its name in a stack is how Close recognises that it must not wait; see
 // calledFromFramework.
 func (w *workers) work(t task) {
+	w.alive.Add(1)
+	defer w.alive.Add(-1)
 	for t != nil {
 		t.run()
 		if w.idle.Add(1) > maxIdleWorkers || w.closed.Load() {

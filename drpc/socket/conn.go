@@ -38,6 +38,8 @@ type Options struct {
 	// needs more, and before a protocol writes while it reads. It is also called by a goroutine on which a protocol
 	// writes or reads for itself. Nil is nothing.
 	BeforeWait func()
+	// Traffic counts the bytes; nil makes one.
+	Traffic *Traffic
 }
 
 // Conn is the [Socket] of a network connection, with the methods of the fast path beside those of the interface.
@@ -72,8 +74,11 @@ func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
 	if opts.Go == nil {
 		opts.Go = func(f func()) { go f() }
 	}
+	if opts.Traffic == nil {
+		opts.Traffic = new(Traffic)
+	}
 	s := &Conn{opts: opts, conn: c}
-	s.in.conn, s.in.beforeWait = c, opts.BeforeWait
+	s.in.conn, s.in.beforeWait, s.in.traffic = c, opts.BeforeWait, opts.Traffic
 	s.out = s.newOutbox()
 	s.setProto(protoFunc)
 	return s
@@ -82,7 +87,7 @@ func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
 func (s *Conn) newOutbox() *outbox {
 	return &outbox{
 		conn: s.conn, raw: newRawWriter(s.conn), limit: s.opts.OutboxSize, timeout: s.opts.WriteTimeout,
-		spawn: s.opts.Go, onError: s.opts.OnWriteError,
+		spawn: s.opts.Go, onError: s.opts.OnWriteError, traffic: s.opts.Traffic,
 	}
 }
 
@@ -281,6 +286,19 @@ func (s *Conn) Buffered() int {
 // Drain waits until everything handed to Send was written. It returns the error that ended the writing, or the cause
 // of ctx if that ends first. Safe for concurrent use.
 func (s *Conn) Drain(ctx context.Context) error { return s.out.drain(ctx) }
+
+// Queued is the number of bytes that wait to be written or are being written. Safe for concurrent use.
+func (s *Conn) Queued() int {
+	s.mu.Lock()
+	out := s.out
+	s.mu.Unlock()
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	return out.queued
+}
+
+// Traffic returns what counts the bytes of the connection.
+func (s *Conn) Traffic() *Traffic { return s.opts.Traffic }
 
 // ReleaseReader gives the read buffer back once nobody reads any more. That of a protocol without a fast path, which
 // may be reading on a goroutine of its own, is left to the garbage collector.

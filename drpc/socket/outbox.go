@@ -11,6 +11,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 const (
@@ -58,6 +59,7 @@ type outbox struct {
 	timeout time.Duration // for a write to make progress; 0 is none
 	spawn   func(func())  // runs a function on another goroutine
 	onError func(error)   // called once, outside the lock, with the write error that ended the outbox
+	traffic *Traffic      // nil counts nothing
 	// sequencer is told each frame in the order of the stream; nil for protocols that need not know.
 	sequencer proto.Sequencer
 
@@ -200,6 +202,9 @@ func (o *outbox) flush(rounds int, patient bool) bool {
 		}
 		b := &o.current
 		size := b.size
+		if err == nil && o.traffic != nil {
+			o.traffic.out.add(size, clock.Now())
+		}
 		b.finish(err)
 		b.recycle()
 		clear(o.vec)

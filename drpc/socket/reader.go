@@ -28,6 +28,7 @@ type frameReader struct {
 	conn net.Conn
 	// beforeWait is called before each wait for bytes, if it is there.
 	beforeWait func()
+	traffic    *Traffic // nil counts nothing
 
 	buf *bufpool.Buf // length is what was filled
 	pos int          // start of what was not consumed yet
@@ -87,6 +88,7 @@ func (r *frameReader) large(n int) (*bufpool.Buf, error) {
 		}
 		got, err := io.ReadFull(r.conn, frame.B[len(frame.B):min(n, cap(frame.B))])
 		frame.B = frame.B[:len(frame.B)+got]
+		r.came(got)
 		if err != nil {
 			bufpool.Put(frame)
 			if err == io.EOF {
@@ -95,8 +97,15 @@ func (r *frameReader) large(n int) (*bufpool.Buf, error) {
 			return nil, err
 		}
 	}
-	r.at = clock.Now()
 	return frame, nil
+}
+
+// came notes that n bytes came in.
+func (r *frameReader) came(n int) {
+	r.at = clock.Now()
+	if r.traffic != nil {
+		r.traffic.in.add(n, r.at)
+	}
 }
 
 // wait is called before each read that may block.
@@ -115,7 +124,7 @@ func (r *frameReader) fill(want int) error {
 		n, err := r.conn.Read(free)
 		r.buf.B = r.buf.B[:len(r.buf.B)+n]
 		if n > 0 {
-			r.at = clock.Now()
+			r.came(n)
 			return nil
 		}
 		if err != nil {
@@ -155,7 +164,7 @@ func (r *frameReader) Read(b []byte) (int, error) {
 			r.wait()
 			n, err := r.conn.Read(b)
 			if n > 0 {
-				r.at = clock.Now()
+				r.came(n)
 			}
 			return n, err
 		}
