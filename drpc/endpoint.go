@@ -23,6 +23,7 @@ type endpoint struct {
 	workers *workers
 	tls     atomic.Pointer[tls.Config]
 	number  uint64 // in the registry of live endpoints
+	meters  meters
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc

@@ -107,7 +107,11 @@ func (c *handlerCtx) run() {
 
 func (c *handlerCtx) runNow() {
 	s, l := c.sess, c.link
+	meter := s.ep.meters.begin(c.handler)
 	defer func() {
+		if meter != nil {
+			meter.note(c.stat.OK(), c.start.Since())
+		}
 		counted := c.counted
 		l.running.Add(-1)
 		s.ep.putCtx(c)
