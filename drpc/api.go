@@ -38,6 +38,8 @@ type BaseEndpoint interface {
 	// Stats returns what the endpoint has done and is doing. It looks at every session: call it once a second, not once
 	// a message.
 	Stats() EndpointStats
+	// Observe makes o see every message that is over, until stop is called. Any number may observe at once.
+	Observe(o Observer) (stop func())
 	// Routes returns the registered handlers, sorted by path; those for unknown messages have none and come first.
 	Routes() []Route
 	// Measure turns the measuring of methods on, from zero unless it is on already, or off. It costs nothing while it is

@@ -450,6 +450,7 @@ func (c *callCmd) conclude() {
 	if c.cost <= 0 {
 		c.cost = c.start.Since()
 	}
+	c.observe()
 	c.final.Store(true)
 }
 

@@ -34,7 +34,9 @@ type handlerVars struct {
 	call    *callCmd // the call that a reply belongs to
 	stat    *Status  // why the handler does not run, or what it returned
 	counted bool     // as work of the session
-	timed   bool     // whether the handler is quick is found out with this request
+	// observed says that the observers know how it went.
+	observed bool
+	timed    bool // whether the handler is quick is found out with this request
 
 	replyCodec byte
 	swap       *gmap.Map

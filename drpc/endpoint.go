@@ -28,7 +28,8 @@ type endpoint struct {
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
 
-	counters counters
+	counters  counters
+	observers observers
 
 	mu        sync.Mutex
 	isClosing bool

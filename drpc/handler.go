@@ -26,10 +26,15 @@ type Handler struct {
 	invoke func(c *handlerCtx) (any, *Status)
 
 	quick quickness
+	index int
 }
 
 // Name returns the service method; it is empty for the handlers of unknown ones.
 func (h *Handler) Name() string { return h.name }
+
+// Index returns a small number that no other handler of the endpoint has, for who keeps something for each handler in a
+// slice. Numbers are handed out from 0 on; some may belong to nobody, after a registration that failed.
+func (h *Handler) Index() int { return h.index }
 
 // RouterTypeName returns "CALL", "PUSH", "UNKNOWN_CALL" or "UNKNOWN_PUSH".
 func (h *Handler) RouterTypeName() string { return h.typeName }

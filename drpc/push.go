@@ -20,6 +20,13 @@ func (s *session) Push(serviceMethod string, args any, setting ...message.MsgSet
 	c.sess, c.start = s, clock.Now()
 	defer s.ep.putCtx(c)
 	s.fill(&c.output, message.TypePush, serviceMethod, args, setting)
+	stat := s.pushHooked(c)
+	c.observePush(stat)
+	return stat
+}
+
+// pushHooked writes the message of c between its hooks.
+func (s *session) pushHooked(c *handlerCtx) *Status {
 	hooks := s.ep.plugins.hooks()
 	if stat := hooks.onWrite(hookBeforeWritePush, c); stat != nil {
 		return stat

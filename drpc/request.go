@@ -129,6 +129,7 @@ func (c *handlerCtx) runNow() {
 	default:
 		logWarnf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
 	}
+	c.observe()
 	if debugEnabled() {
 		s.ep.logRequest(c)
 	}
@@ -226,5 +227,10 @@ func (c *handlerCtx) apologise(cause error, pipe *tfilter.PipeTFilter) {
 // writeReply writes over the connection that the call came from, never another one: its sequence number means
 // something else there.
 func (c *handlerCtx) writeReply(wait bool) *Status {
-	return c.link.write(context.Background(), &c.output, wait)
+	frame, err := encodeGuarded(c.link, &c.output)
+	if err != nil {
+		return newStatus(CodeWriteFailed, err)
+	}
+	c.observe() // before the caller can know the outcome, so that nobody finds it missing
+	return writeStatus(c.link.send(context.Background(), frame, wait))
 }

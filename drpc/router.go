@@ -186,6 +186,7 @@ func (r *SubRouter) ready(h *Handler, plugin []Plugin) error {
 		return err
 	}
 	h.plugins = plugins
+	h.index = int(r.table.indexes.Add(1)) - 1
 	return runRare(plugins.hooks(), hookAfterRegRouter, func(p AfterRegRouterPlugin) error { return p.AfterRegRouter(h) })
 }
 
@@ -202,7 +203,10 @@ func mustRegister(_ string, err error) { must(err) }
 var ErrConflict = errors.New("there is a handler conflict")
 
 // routeTable is the handlers of an endpoint.
-type routeTable struct{ calls, pushes routes }
+type routeTable struct {
+	calls, pushes routes
+	indexes       atomic.Int32 // handed out to handlers
+}
 
 func newRouteTable() *routeTable {
 	t := new(routeTable)
