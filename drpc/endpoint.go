@@ -25,6 +25,8 @@ type endpoint struct {
 	number  uint64 // in the registry of live endpoints
 	meters  meters
 
+	serves atomic.Bool // has accepted a connection
+
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
 

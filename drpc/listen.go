@@ -135,6 +135,7 @@ func (e *endpoint) ServeConn(conn net.Conn, protoFunc ...socket.ProtoFunc) (Sess
 // admit makes a session of an accepted connection and runs its AfterAccept hooks. With a nil status the session is up
 // and its connection waits to be read.
 func (e *endpoint) admit(conn net.Conn, protoFunc []socket.ProtoFunc) (*link, *Status) {
+	e.serves.Store(true)
 	socket.TryOptimize(conn)
 	s := e.newSession("", protoFunc)
 	l := s.newLink(conn)
