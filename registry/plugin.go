@@ -1,0 +1,291 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/logger"
+)
+
+const (
+	// firstTry is how long AfterListen waits for the first registration, so that usually a server that accepts can be
+	// found. The registration goes on after it.
+	firstTry = 500 * time.Millisecond
+	// firstPause and lastPause bound the pauses between attempts that fail.
+	firstPause = 250 * time.Millisecond
+	lastPause  = 2 * time.Second
+	// stopTimeout is the default of PluginConfig.StopTimeout.
+	stopTimeout = 3 * time.Second
+)
+
+// PluginConfig is what a Plugin registers, and how. All fields may be zero.
+type PluginConfig struct {
+	ServiceName string            // what the options of the registry say if empty
+	Version     string            // the same; "1.0.0" if they say nothing either
+	Metadata    map[string]string // of the node, beside "registry" and "server"
+	// Advertise is the address that clients shall dial: "host" or "host:port". Empty means that of the listener, with
+	// the first address of this machine that others can reach in place of a wildcard.
+	Advertise string
+	// Interval between registrations: DefaultRegisterInterval, or what the options of the registry say, if 0.
+	Interval time.Duration
+	// TTL of the nodes: three intervals if 0 and the options of the registry say nothing, at least DefaultRegisterTTL.
+	TTL time.Duration
+	// StopTimeout is how long closing the endpoint waits for the registry: 3 s if 0.
+	StopTimeout time.Duration
+}
+
+// PluginRegistry keeps an endpoint registered as long as it listens: one node for each listener. A registry that cannot be
+// reached neither keeps an endpoint from serving nor from closing; it is tried again until the endpoint closes. The
+// methods may be called concurrently.
+type PluginRegistry struct {
+	registry Registry
+	cfg      PluginConfig
+
+	mu      sync.Mutex
+	paths   []string         // service methods, sorted, never changed in place
+	nodes   map[string]*Node // by listener; without paths
+	closed  bool
+	keeper  *keeper // nil: not registered
+	waiting []chan error
+	wake    chan struct{} // has room for one: register now
+}
+
+// keeper is a goroutine that registers again and again.
+type keeper struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+// NewRegistryPlugin returns NewPlugin with a config that takes all from the options of the registry.
+func NewRegistryPlugin(registry Registry) *PluginRegistry { return NewPlugin(registry, PluginConfig{}) }
+
+// NewPlugin returns a plugin for one endpoint.
+func NewPlugin(registry Registry, cfg PluginConfig) *PluginRegistry {
+	return &PluginRegistry{registry: registry, cfg: cfg, nodes: map[string]*Node{}, wake: make(chan struct{}, 1)}
+}
+
+// Name returns "registry".
+func (p *PluginRegistry) Name() string { return "registry" }
+
+// AfterRegRouter notes a service method. One that is added while the endpoint listens is registered soon.
+func (p *PluginRegistry) AfterRegRouter(handler *drpc.Handler) error {
+	if handler.IsUnknown() {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i, known := slices.BinarySearch(p.paths, handler.Name()); !known {
+		p.paths = slices.Insert(slices.Clone(p.paths), i, handler.Name())
+		p.wakeUp()
+	}
+	return nil
+}
+
+// AfterListen registers the listener. It waits a moment for the registry; what fails is logged and tried again. The
+// error is that there is no service name, or that the address to advertise is none.
+func (p *PluginRegistry) AfterListen(addr net.Addr) error {
+	address, err := advertised(addr, p.cfg.Advertise)
+	if err != nil {
+		return err
+	}
+	name, version := p.service()
+	if name == "" {
+		return fmt.Errorf("registry plugin: %w: no name", ErrInvalidService)
+	}
+	metadata := map[string]string{"registry": p.registry.String(), "server": name}
+	maps.Copy(metadata, p.cfg.Metadata)
+	p.mu.Lock()
+	p.nodes[addr.Network()+" "+addr.String()] = &Node{Id: name + "-" + address, Address: address, Metadata: metadata}
+	p.mu.Unlock()
+	tried, err := p.start()
+	if err != nil {
+		return nil // the endpoint is closing, which ListenAndServe says itself
+	}
+	timer := time.NewTimer(firstTry)
+	defer timer.Stop()
+	select {
+	case <-tried:
+	case <-timer.C:
+	}
+	logger.Infof(context.Background(), "registry: %s %s at %s", name, version, address)
+	return nil
+}
+
+// Register registers the listeners there are, and keeps them registered until Deregister. It returns the outcome of
+// the first attempt; others follow whatever it was.
+func (p *PluginRegistry) Register() error {
+	tried, err := p.start()
+	if err != nil {
+		return err
+	}
+	return <-tried
+}
+
+// BeforeCloseEndpoint removes the listeners from the registry for good. A registry that cannot be reached is logged,
+// not returned: its nodes end with their TTL.
+func (p *PluginRegistry) BeforeCloseEndpoint(drpc.Endpoint) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	if err := p.Deregister(); err != nil {
+		logger.Warningf(context.Background(), "registry: deregister: %v", err)
+	}
+	return nil
+}
+
+// Deregister removes the listeners from the registry until Register, as for a server that is not ready for a while.
+// It takes no longer than the stop timeout. Doing it twice, or when nothing listens, is no error.
+func (p *PluginRegistry) Deregister() error {
+	p.mu.Lock()
+	k := p.keeper
+	p.keeper = nil
+	s := p.snapshot()
+	p.mu.Unlock()
+	if k == nil {
+		return nil
+	}
+	k.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(p.cfg.StopTimeout, stopTimeout))
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { // a registry that heeds no context must not keep a server from stopping
+		<-k.ended
+		done <- p.registry.Deregister(s, OptDeregisterContext(ctx))
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", s.Name, ctx.Err())
+	}
+}
+
+// start makes sure that there is a keeper, and returns where the outcome of its next attempt arrives.
+func (p *PluginRegistry) start() (<-chan error, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return nil, drpc.ErrListenClosed
+	case len(p.nodes) == 0:
+		return nil, fmt.Errorf("registry plugin: %w: nothing listens", ErrInvalidService)
+	}
+	tried := make(chan error, 1)
+	p.waiting = append(p.waiting, tried)
+	if p.keeper == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		p.keeper = &keeper{cancel, make(chan struct{})}
+		go p.keep(ctx, p.keeper.ended)
+	}
+	p.wakeUp()
+	return tried, nil
+}
+
+func (p *PluginRegistry) wakeUp() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// keep registers now, whenever it is woken, and once an interval, until ctx is done.
+func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
+	defer close(ended)
+	pause, failing := firstPause, false
+	next := time.NewTimer(p.interval())
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.answer(ctx.Err())
+			return
+		case <-p.wake:
+		case <-next.C:
+		}
+		err := p.registerOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			if !failing {
+				logger.Warningf(ctx, "registry: register, will go on trying: %v", err)
+			}
+			next.Reset(jitter(pause))
+			pause, failing = min(2*pause, lastPause), true
+		default:
+			if failing {
+				logger.Infof(ctx, "registry: registered again")
+			}
+			next.Reset(jitter(p.interval()))
+			pause, failing = firstPause, false
+		}
+	}
+}
+
+func (p *PluginRegistry) registerOnce(ctx context.Context) error {
+	p.mu.Lock()
+	s := p.snapshot()
+	waiting := p.waiting
+	p.waiting = nil
+	p.mu.Unlock()
+	err := p.registry.Register(s, OptRegisterContext(ctx), OptRegisterTTL(p.ttl()))
+	for _, w := range waiting {
+		w <- err
+	}
+	return err
+}
+
+// answer tells those who wait for an attempt that there will be none.
+func (p *PluginRegistry) answer(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.keeper != nil {
+		return // the next keeper answers
+	}
+	for _, w := range p.waiting {
+		w <- err
+	}
+	p.waiting = nil
+}
+
+// snapshot returns what to register. The caller has the lock.
+func (p *PluginRegistry) snapshot() *Service {
+	name, version := p.service()
+	s := &Service{Name: name, Version: version}
+	for _, n := range p.nodes {
+		n = n.Clone()
+		n.Paths = p.paths
+		s.Nodes = append(s.Nodes, n)
+	}
+	return s
+}
+
+func (p *PluginRegistry) service() (name, version string) {
+	o := p.registry.Options()
+	return cmp.Or(p.cfg.ServiceName, o.ServiceName), cmp.Or(p.cfg.Version, o.ServiceVersion, "1.0.0")
+}
+
+func (p *PluginRegistry) interval() time.Duration {
+	if d := cmp.Or(p.cfg.Interval, p.registry.Options().LeasesInterval); d > 0 {
+		return d
+	}
+	return DefaultRegisterInterval
+}
+
+func (p *PluginRegistry) ttl() time.Duration {
+	if d := cmp.Or(p.cfg.TTL, p.registry.Options().RegisterTTL); d > 0 {
+		return d
+	}
+	return max(DefaultRegisterTTL, 3*p.interval())
+}
+
+// jitter returns something between three quarters of d and d, so that nodes that started together part.
+func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
