@@ -25,6 +25,7 @@ const (
 
 	MetaRealIP          = message.MetaRealIP
 	MetaAcceptBodyCodec = message.MetaAcceptBodyCodec
+	MetaTimeout         = message.MetaTimeout
 )
 
 // TypeText returns the name of a message type.

@@ -195,9 +195,16 @@ func (c *callCmd) bounded() (context.Context, context.CancelFunc) {
 	return c.output.Context(), nil
 }
 
-// endedStatus is the status of a call that its context ended.
-func endedStatus(ctx context.Context) *Status {
-	return newStatus(CodeHandleTimeout, context.Cause(ctx))
+// endedStatus is the status of a call, under way or about to be, that its context ended: CodeHandleTimeout or another
+// code with the cause of the context. But a call that a handler makes back over a connection that is lost ended with the
+// connection, whoever noticed first.
+func (s *session) endedStatus(code int32, ctx context.Context) *Status {
+	cause := context.Cause(ctx)
+	var lost *linkEnded
+	if errors.As(cause, &lost) && lost.link.sess == s {
+		return closedStatus(lost.link.err)
+	}
+	return newStatus(code, cause)
 }
 
 // launch sends the call. With a nil status it is, or was, pending on the link it returns.
@@ -226,7 +233,7 @@ func (c *callCmd) prepare(ctx context.Context) *Status {
 		return stat
 	}
 	if ctx.Err() != nil {
-		return newStatus(CodeWriteFailed, context.Cause(ctx))
+		return c.sess.endedStatus(CodeWriteFailed, ctx)
 	}
 	return nil
 }
@@ -263,6 +270,9 @@ func (c *callCmd) sendOver(ctx context.Context, l *link) (sent bool, stat *Statu
 
 // send enters the call in the table of l and writes it; see sendOver for what it returns.
 func (c *callCmd) send(ctx context.Context, l *link, wait bool) (sent bool, stat *Status) {
+	if end, ok := ctx.Deadline(); ok {
+		c.output.SetTimeout(time.Until(end))
+	}
 	frame, err := encodeGuarded(l, &c.output)
 	if err != nil {
 		return false, newStatus(CodeWriteFailed, err)
@@ -300,11 +310,20 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 	case <-done:
 	}
 	if l.pending.take(c.output.Seq()) == c {
-		c.stat = endedStatus(ctx)
+		c.stat = c.givenUp(ctx, l)
 		return
 	}
 	<-c.waiter // the reply has found the call already
 	c.arrive()
+}
+
+// givenUp is the status of a call that was under way over l when ctx ended. A peer that handles it learns that nobody
+// waits any more; where time was over it knows, and no message is due.
+func (c *callCmd) givenUp(ctx context.Context, l *link) *Status {
+	if ctx.Err() == context.Canceled && !l.isGone() {
+		l.sendCancel(c.output.Seq())
+	}
+	return c.sess.endedStatus(CodeHandleTimeout, ctx)
 }
 
 // announced reports whether the reader has promised to the outbox of the reply's link that the caller is coming. One
@@ -322,7 +341,7 @@ func (c *callCmd) arrive() {
 func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *link) {
 	stop := context.AfterFunc(ctx, func() {
 		if l.pending.take(c.output.Seq()) == c {
-			c.deliver(nil, endedStatus(ctx))
+			c.deliver(nil, c.givenUp(ctx, l))
 		}
 	})
 	c.async.expires = func() bool {

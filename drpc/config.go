@@ -45,6 +45,9 @@ type EndpointConfig struct {
 	// DefaultContextAge bounds a call, on the calling side from Call on, on the serving side from its arrival on; 0
 	// is no bound. A call over it ends with CodeHandleTimeout.
 	DefaultContextAge time.Duration `json:"default_context_age"`
+	// HandleTimeout bounds the handling of a call on the serving side, from its arrival on, whatever the caller and the
+	// context age allow; 0 is no bound. The context of the handler ends with it, and the caller gets CodeHandleTimeout.
+	HandleTimeout time.Duration `json:"handle_timeout"`
 	// SlowCometDuration is the cost from which the run log calls a message slow; 0 is never.
 	SlowCometDuration time.Duration `json:"slow_comet_duration"`
 	// PrintDetail adds meta and body of each message to the run log, which is written at debug level. They may hold
@@ -110,6 +113,7 @@ func (c *EndpointConfig) complete() error {
 	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
 	c.DefaultSessionAge = max(c.DefaultSessionAge, 0)
 	c.DefaultContextAge = max(c.DefaultContextAge, 0)
+	c.HandleTimeout = max(c.HandleTimeout, 0)
 	return nil
 }
 

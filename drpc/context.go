@@ -37,11 +37,14 @@ type handlerVars struct {
 	// observed says that the observers know how it went.
 	observed bool
 	timed    bool // whether the handler is quick is found out with this request
+	// answered says that the reply was written.
+	answered bool
 
 	replyCodec byte
 	swap       *gmap.Map
 	ctx        context.Context
-	cancel     context.CancelFunc
+	cancel     context.CancelFunc      // takes the timer of ctx down
+	end        context.CancelCauseFunc // of a call whose handler has asked for its context
 }
 
 var (
@@ -63,9 +66,7 @@ func (e *endpoint) getCtx(l *link) *handlerCtx {
 
 // putCtx takes a context back, with everything that lies in its frame.
 func (e *endpoint) putCtx(c *handlerCtx) {
-	if c.cancel != nil {
-		c.cancel()
-	}
+	c.endContext()
 	bufpool.Put(c.frame)
 	c.handlerVars = handlerVars{}
 	c.input.Clear()
@@ -96,7 +97,8 @@ func (c *handlerCtx) Swap() *gmap.Map {
 	return c.swap
 }
 
-// Context returns the context of the message, which ends with the session and with the context age.
+// Context returns the context of the message. That of a request ends with the connection and when its time is over,
+// that of a call also when its caller gives it up and when its handler has returned.
 func (c *handlerCtx) Context() context.Context {
 	switch {
 	case c.call != nil:
@@ -109,18 +111,25 @@ func (c *handlerCtx) Context() context.Context {
 		return context.Background()
 	}
 	c.ctx = c.link.context()
-	if deadline, ok := c.deadline(); ok {
-		c.ctx, c.cancel = context.WithDeadline(c.ctx, deadline)
+	if c.kind != nil && c.kind.answered {
+		c.ctx, c.end = context.WithCancelCause(c.ctx)
+		c.link.cancels.watch(c.input.Seq(), c.end)
+	}
+	if limit := c.limit(); limit.cause != nil {
+		c.ctx, c.cancel = context.WithDeadlineCause(c.ctx, c.start.Std().Add(limit.after), limit.cause)
 	}
 	return c.ctx
 }
 
-// deadline is when the context age of a request is over.
-func (c *handlerCtx) deadline() (time.Time, bool) {
-	if age := c.sess.ContextAge(); age > 0 && c.kind != nil {
-		return c.start.Std().Add(age), true
+// endContext ends the context of a request that is done.
+func (c *handlerCtx) endContext() {
+	if c.end != nil {
+		c.link.cancels.forget(c.input.Seq())
+		c.end(nil)
 	}
-	return time.Time{}, false
+	if c.cancel != nil {
+		c.cancel()
+	}
 }
 
 // Input returns the message that came.

@@ -31,6 +31,7 @@ type link struct {
 	backlog backlog
 	// running is the number of requests received and not answered yet.
 	running atomic.Int32
+	cancels cancels
 	// served says that the peer has called over this link, so that it may wait for replies.
 	served atomic.Bool
 
@@ -103,7 +104,7 @@ func (l *link) context() context.Context {
 		l.ctx, l.cancel = context.WithCancelCause(context.Background())
 		select {
 		case <-l.gone:
-			l.cancel(l.cause())
+			l.cancel(&linkEnded{l})
 		default:
 		}
 	}
@@ -114,15 +115,21 @@ func (l *link) cancelContext() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cancel != nil {
-		l.cancel(l.cause())
+		l.cancel(&linkEnded{l})
 	}
 }
 
-func (l *link) cause() error {
-	if l.err == nil {
+// linkEnded is why the contexts of handlers ended: the connection that their requests came over did.
+type linkEnded struct{ link *link }
+
+func (e *linkEnded) Error() string { return e.Unwrap().Error() }
+
+// Unwrap returns what ended the connection.
+func (e *linkEnded) Unwrap() error {
+	if e.link.err == nil {
 		return errLinkClosed
 	}
-	return l.err
+	return e.link.err
 }
 
 // send sends an encoded message; see socket.Conn.Send.
@@ -293,7 +300,11 @@ func (l *link) dispatch(c *handlerCtx) error {
 			return errReadOn
 		}
 	case message.TypePush:
-		l.onRequest(c, &pushKind)
+		if isReserved(&c.input) {
+			l.onReserved(c)
+		} else {
+			l.onRequest(c, &pushKind)
+		}
 	default:
 		err := newStatus(CodeMTypeNotAllowed, "message type "+message.TypeText(c.input.MType()))
 		l.sess.ep.putCtx(c)

@@ -50,7 +50,7 @@ func (s *session) push(c *handlerCtx) *Status {
 		defer cancel()
 	}
 	if ctx.Err() != nil {
-		return newStatus(CodeWriteFailed, context.Cause(ctx))
+		return s.endedStatus(CodeWriteFailed, ctx)
 	}
 	for {
 		l, stat := s.acquire(ctx)

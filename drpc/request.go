@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/tfilter"
@@ -33,7 +32,7 @@ var (
 
 var (
 	errNoServiceMethod = errors.New("invalid service method for message")
-	errHandleTimeout   = errors.New("the handler took longer than the context age")
+	errGoexit          = errors.New("the handler has ended its goroutine")
 	errBusy            = errors.New("the session has too many requests at work, this one was not executed")
 	errSessionClosing  = errors.New("session is closing, the call was not executed")
 )
@@ -47,8 +46,11 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 	c.hooks = s.ep.plugins.hooks()
 	c.counted = s.begin()
 	running := int(l.running.Add(1))
-	if kind.answered && !l.served.Load() {
-		l.served.Store(true)
+	if kind.answered {
+		l.cancels.begin(c.input.Seq())
+		if !l.served.Load() {
+			l.served.Store(true)
+		}
 	}
 	if limit := s.ep.cfg.MaxRequests; limit > 0 && running > limit {
 		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
@@ -106,17 +108,17 @@ func (c *handlerCtx) run() {
 }
 
 func (c *handlerCtx) runNow() {
-	s, l := c.sess, c.link
-	meter := s.ep.meters.begin(c.handler)
+	meter := c.sess.ep.meters.begin(c.handler)
 	defer func() {
 		if meter != nil {
 			meter.note(c.stat.OK(), c.start.Since())
 		}
-		counted := c.counted
-		l.running.Add(-1)
-		s.ep.putCtx(c)
-		if counted {
-			s.end()
+		c.done()
+	}()
+	returned := false
+	defer func() {
+		if !returned {
+			c.abandoned()
 		}
 	}()
 	result := c.handle()
@@ -125,13 +127,38 @@ func (c *handlerCtx) runNow() {
 		c.reply(result)
 	case c.stat.OK():
 	case c.stat.Code() == CodeBusy: // as many as the peer likes: no lines for them in the log
-		logDebugf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
+		logDebugf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, c.sess.ID())
 	default:
-		logWarnf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, s.ID())
+		logWarnf("push %s: %v (session %s)", c.input.ServiceMethod(), c.stat, c.sess.ID())
 	}
 	c.observe()
+	returned = true
 	if debugEnabled() {
-		s.ep.logRequest(c)
+		c.sess.ep.logRequest(c)
+	}
+}
+
+// abandoned fails a request whose handler, or a hook, has ended this goroutine: no reason to let a caller wait.
+func (c *handlerCtx) abandoned() {
+	if c.answered {
+		return
+	}
+	c.stat = newStatus(CodeInternalServerError, errGoexit)
+	if c.kind.answered {
+		c.output.Clear()
+		c.reply(nil)
+	}
+	c.observe()
+}
+
+// done takes back what a request has occupied.
+func (c *handlerCtx) done() {
+	s, l, counted := c.sess, c.link, c.counted
+	l.running.Add(-1)
+	l.cancels.settled(&l.running)
+	s.ep.putCtx(c)
+	if counted {
+		s.end()
 	}
 }
 
@@ -146,6 +173,10 @@ func (c *handlerCtx) handle() (result any) {
 			result, c.stat = nil, newStatus(CodeInternalServerError, r)
 		}
 	}()
+	if cause := c.outOfTime(); cause != nil {
+		c.stat = newStatus(CodeHandleTimeout, cause)
+		return nil
+	}
 	if c.input.Body() == nil {
 		c.input.SetBody(c.handler.newArg())
 	}
@@ -166,8 +197,10 @@ func (c *handlerCtx) handle() (result any) {
 // reply answers a call with its result or its status.
 func (c *handlerCtx) reply(result any) {
 	out := &c.output
-	if deadline, ok := c.deadline(); ok && c.stat.OK() && time.Now().After(deadline) {
-		c.stat = newStatus(CodeHandleTimeout, errHandleTimeout)
+	if c.stat.OK() {
+		if cause := c.outOfTime(); cause != nil {
+			c.stat = newStatus(CodeHandleTimeout, cause)
+		}
 	}
 	if out.PipeTFilter().Len() == 0 {
 		out.PipeTFilter().AppendFrom(c.input.PipeTFilter())
@@ -232,5 +265,6 @@ func (c *handlerCtx) writeReply(wait bool) *Status {
 		return newStatus(CodeWriteFailed, err)
 	}
 	c.observe() // before the caller can know the outcome, so that nobody finds it missing
+	c.answered = true
 	return writeStatus(c.link.send(context.Background(), frame, wait))
 }

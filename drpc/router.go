@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -186,6 +187,9 @@ func (r *SubRouter) ready(h *Handler, plugin []Plugin) error {
 		return err
 	}
 	h.plugins = plugins
+	if h.IsPush() && strings.HasPrefix(h.name, reservedPrefix) {
+		return fmt.Errorf("%w: %s", ErrReserved, h.name)
+	}
 	h.index = int(r.table.indexes.Add(1)) - 1
 	return runRare(plugins.hooks(), hookAfterRegRouter, func(p AfterRegRouterPlugin) error { return p.AfterRegRouter(h) })
 }

@@ -145,7 +145,7 @@ func (s *session) awaitRedial(ctx context.Context, changed <-chan struct{}) *Sta
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return endedStatus(ctx)
+			return s.endedStatus(CodeHandleTimeout, ctx)
 		}
 		s.mu.Lock()
 		st := s.getState()
@@ -172,7 +172,7 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return endedStatus(ctx)
+			return s.endedStatus(CodeHandleTimeout, ctx)
 		}
 	}
 }

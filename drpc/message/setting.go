@@ -17,6 +17,8 @@ const (
 	MetaRealIP = "X-Real-IP"
 	// MetaAcceptBodyCodec carries the decimal id of the codec that the caller wants for the reply.
 	MetaAcceptBodyCodec = "X-Accept-Body-Codec"
+	// MetaTimeout carries how many milliseconds the caller of a call still waits, decimal.
+	MetaTimeout = "X-Timeout-Ms"
 )
 
 // MsgSetting changes a message before it is sent.
