@@ -2,8 +2,10 @@ package dserver
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -37,13 +39,16 @@ func (s *ctlSession) interact() error {
 	if in, ok := s.in.(*os.File); !ok || !shell.IsTerminal(in) {
 		return s.script()
 	}
+	gone, notices, stop := s.watch()
+	defer stop()
 	code, err := shell.Run(shell.Config{
 		Banner:    ownVersion().block(),
 		Prompt:    s.name + " » ",
 		History:   s.historyFile(),
 		Commands:  s.shellCommands(),
 		Execute:   s.executeLine,
-		Lost:      s.client.lost(),
+		Lost:      gone,
+		Notices:   notices,
 		LostText:  msgLost.in(s.msg),
 		AgainText: msgInterrupt.in(s.msg),
 		ByeText:   msgBye.in(s.msg),
@@ -55,6 +60,36 @@ func (s *ctlSession) interact() error {
 		return &exitError{code: code}
 	}
 	return nil
+}
+
+// watch looks after the connection while the shell waits for its user: notices says when another process has taken the
+// application over, and gone is closed when none has.
+func (s *ctlSession) watch() (gone <-chan struct{}, notices <-chan string, stop func()) {
+	lost, said := make(chan struct{}), make(chan string)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-s.connection().lost():
+			case <-ctx.Done():
+				return
+			}
+			if s.reconnect(ctx) != nil {
+				close(lost)
+				return
+			}
+			select {
+			case said <- msgAgain.in(s.msg):
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return lost, said, func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 // script runs the lines of a pipe and fails as the last of them that failed.
@@ -81,7 +116,7 @@ func (s *ctlSession) script() error {
 
 // executeLine runs one line of the shell. Leave says that it was the last.
 func (s *ctlSession) executeLine(args []string) (leave bool, code int) {
-	s.json, s.level = false, ""
+	s.ctlFlags = ctlFlags{}
 	root := s.tree()
 	root.SetArgs(args)
 	code = execute(root)
@@ -93,8 +128,8 @@ func (s *ctlSession) shellCommands() []shell.Command {
 	var list []shell.Command
 	for _, c := range ctlCommands() {
 		cmd := shell.Command{Name: c.name, Aliases: c.aliases, Help: c.help.in(s.msg)}
-		if c.names {
-			cmd.Complete = s.sandboxNames
+		if c.words != nil {
+			cmd.Complete = func() []string { return c.words(s) }
 		}
 		list = append(list, cmd)
 	}
@@ -105,7 +140,7 @@ func (s *ctlSession) sandboxNames() []string {
 	var infos ctlInfos
 	ctx, cancel := s.briefly()
 	defer cancel()
-	if !s.client.call(ctx, methodInfo, nil, &infos).OK() {
+	if !s.connection().call(ctx, methodInfo, nil, &infos).OK() {
 		return nil
 	}
 	var names []string

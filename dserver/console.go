@@ -15,11 +15,14 @@ type console struct {
 	err    io.Writer
 	getenv func(string) string
 	colour bool // the output is a terminal that shows colours
+
+	terminal *os.File // the output, if it is a terminal
 }
 
 func systemIO() console {
 	return console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv,
-		colour: shell.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		terminal: terminalOf(os.Stdout),
+		colour:   shell.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
 }

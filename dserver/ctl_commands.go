@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/logger"
@@ -21,10 +22,10 @@ type ctlCommand struct {
 	args    string // in the usage line
 	help    phrase
 	check   cobra.PositionalArgs
-	level   bool // takes --level
-	local   bool // needs no connection
-	inShell bool // makes sense in the shell only
-	names   bool // its argument is the name of a sandbox, for completion
+	flags   func(s *ctlSession, flags *pflag.FlagSet) // beside --json; nil for none
+	local   bool                                      // needs no connection
+	inShell bool                                      // makes sense in the shell only
+	words   func(s *ctlSession) []string              // what its argument may be, for completion
 	run     func(ctx context.Context, s *ctlSession, args []string) error
 }
 
@@ -33,20 +34,33 @@ func ctlCommands() []*ctlCommand {
 	return []*ctlCommand{
 		ctlInfoCommand,
 		{
-			name: "start", args: "SANDBOX", names: true, check: cobra.MaximumNArgs(1), run: ctlStart,
+			name: "start", args: "SANDBOX", words: (*ctlSession).sandboxNames, check: cobra.MaximumNArgs(1), run: ctlStart,
 			help: phrase{"start a stopped sandbox", "启动服务"},
 		},
 		{
-			name: "stop", args: "SANDBOX", names: true, check: cobra.MaximumNArgs(1), run: ctlStop,
+			name: "stop", args: "SANDBOX", words: (*ctlSession).sandboxNames, check: cobra.MaximumNArgs(1), run: ctlStop,
 			help: phrase{"stop a running sandbox", "停止服务"},
 		},
 		{
 			name: "debug", args: "[open|true|1|close|false|0]", check: cobra.MaximumNArgs(1), run: ctlDebug,
-			help: phrase{"turn debug lines of the log on or off", "开启或关闭debug模式"},
+			words: func(*ctlSession) []string { return []string{"open", "close"} },
+			help:  phrase{"turn debug lines of the log on or off", "开启或关闭debug模式"},
 		},
 		{
-			name: "log", level: true, check: cobra.NoArgs, run: ctlLog,
+			name: "log", flags: (*ctlSession).levelFlag, check: cobra.NoArgs, run: ctlLog,
 			help: phrase{"print the server's log as it is written", "打印服务端日志"},
+		},
+		{
+			name: "top", flags: (*ctlSession).frameFlags, check: cobra.NoArgs, run: ctlTop,
+			help: phrase{"show calls, latency and errors by process and method as they happen", "实时显示各进程与方法的调用、延迟和错误"},
+		},
+		{
+			name: "sessions", flags: (*ctlSession).limitFlag, check: cobra.NoArgs, run: ctlSessionList,
+			help: phrase{"list the peers and what goes on over their connections", "查看会话列表"},
+		},
+		{
+			name: "routes", check: cobra.NoArgs, run: ctlRouteList,
+			help: phrase{"list the service methods with the types of their argument and reply", "查看服务方法及其参数和返回类型"},
 		},
 		{
 			name: "version", aliases: []string{"v"}, check: cobra.NoArgs, run: ctlVersion,
@@ -54,7 +68,8 @@ func ctlCommands() []*ctlCommand {
 		},
 		{
 			name: "help", args: "[COMMAND]", check: cobra.MaximumNArgs(1), local: true, run: ctlHelp,
-			help: phrase{"list the commands, or explain one", "显示帮助信息"},
+			words: func(*ctlSession) []string { return ctlNames() },
+			help:  phrase{"list the commands, or explain one", "显示帮助信息"},
 		},
 		{
 			name: "clear", check: cobra.NoArgs, local: true, inShell: true, run: ctlClear,
@@ -65,6 +80,15 @@ func ctlCommands() []*ctlCommand {
 			help: phrase{"leave the shell", "退出"},
 		},
 	}
+}
+
+// ctlNames is the names of the commands.
+func ctlNames() []string {
+	var names []string
+	for _, c := range ctlCommands() {
+		names = append(names, c.name)
+	}
+	return names
 }
 
 var ctlInfoCommand = &ctlCommand{
@@ -156,29 +180,63 @@ func ctlLog(ctx context.Context, s *ctlSession, _ []string) error {
 	}
 	ctx, stop := s.untilInterrupt(ctx)
 	defer stop()
-	s.client.lines.restart()
-	if err := s.call(ctx, methodOpenLogger, mask, new(ctlNone), "", msgLost); err != nil {
-		return err
-	}
-	s.note(msgLogOn)
-	for {
-		select {
-		case line := <-s.client.incoming:
-			s.printLine(line)
-		case <-s.client.lost():
-			s.drain()
-			return errors.New(msgLost.in(s.msg))
-		case <-ctx.Done():
-			s.drain()
-			end, cancel := s.briefly()
-			defer cancel()
-			if err := s.call(end, methodCloseLogger, nil, new(ctlNone), "", msgLost); err != nil {
-				return err
-			}
-			s.note(msgLogOff)
-			return nil
+	for s.note(msgLogOn); ; s.note(msgLogAgain) {
+		client := s.connection()
+		client.lines.restart()
+		if err := s.call(ctx, methodOpenLogger, mask, new(ctlNone), "", msgLost); err != nil {
+			return err
+		}
+		if over := s.follow(ctx, client); over {
+			break
+		}
+		if err := s.reconnect(ctx); err != nil {
+			return err
 		}
 	}
+	end, cancel := s.briefly()
+	defer cancel()
+	if err := s.call(end, methodCloseLogger, nil, new(ctlNone), "", msgLost); err != nil {
+		return err
+	}
+	s.note(msgLogOff)
+	return nil
+}
+
+// follow prints lines until the user has had enough, or, with false, the connection is lost.
+func (s *ctlSession) follow(ctx context.Context, client *ctlClient) (over bool) {
+	defer s.drain(client)
+	for {
+		select {
+		case line := <-client.incoming:
+			s.printLine(line)
+		case <-client.lost():
+			return false
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+func ctlSessionList(ctx context.Context, s *ctlSession, _ []string) error {
+	var sessions ctlSessions
+	if err := s.call(ctx, methodSessions, s.limit, &sessions, "", msgLost); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(sessions)
+	}
+	return s.printSessions(sessions)
+}
+
+func ctlRouteList(ctx context.Context, s *ctlSession, _ []string) error {
+	var routes ctlRoutes
+	if err := s.call(ctx, methodRoutes, nil, &routes, "", msgLost); err != nil {
+		return err
+	}
+	if s.json {
+		return s.printJSON(routes)
+	}
+	return s.printRoutes(routes)
 }
 
 func ctlVersion(ctx context.Context, s *ctlSession, _ []string) error {
@@ -221,7 +279,7 @@ func ctlExit(_ context.Context, s *ctlSession, _ []string) error {
 // Subject is the sandbox that was named, and otherwise is said of failures that
 // have no code of their own.
 func (s *ctlSession) call(ctx context.Context, method string, arg, reply any, subject string, otherwise phrase) error {
-	stat := s.client.call(ctx, method, arg, reply)
+	stat := s.connection().call(ctx, method, arg, reply)
 	if stat.OK() {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -26,6 +27,8 @@ type ctlServer struct {
 	listener net.Listener
 	endpoint drpc.Endpoint
 	lines    *logHub
+	reporter reporter
+	others   func() []otherProcess // the workers, for a master; nil for none
 	accepts  sync.WaitGroup
 }
 
@@ -38,6 +41,7 @@ func (s *DServer) openCtl(path string) (*ctlServer, error) {
 		return nil, err
 	}
 	c := &ctlServer{server: s, endpoint: endpoint, lines: newLogHub()}
+	c.reporter = reporter{server: s, hidden: func(e drpc.Endpoint) bool { return e == endpoint }}
 	c.register()
 	if c.listener, err = instance.Listen(path); err != nil {
 		return nil, errors.Join(err, endpoint.Close())
@@ -61,6 +65,9 @@ func (c *ctlServer) register() {
 		methodDebug:       withArg(c.debug),
 		methodOpenLogger:  withArg(c.openLogger),
 		methodCloseLogger: withArg(c.closeLogger),
+		methodSessions:    withArg(c.sessions),
+		methodRoutes:      withArg(c.routes),
+		methodLoad:        withArg(c.load),
 	}
 	c.endpoint.SetUnknownCall(func(ctx drpc.UnknownCallCtx) (any, *drpc.Status) {
 		method, ok := methods[ctx.ServiceMethod()]
@@ -123,6 +130,7 @@ func (c *ctlServer) admit(conn net.Conn) error {
 func (c *ctlServer) close() {
 	c.listener.Close()
 	c.accepts.Wait()
+	c.reporter.rest()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -138,17 +146,23 @@ func (c *ctlServer) close() {
 }
 
 func (c *ctlServer) info(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
-	now := time.Now()
+	now, own := time.Now(), c.reporter.process()
 	var infos ctlInfos
 	for _, u := range c.server.allUnits() {
 		st := u.status()
-		infos.List = append(infos.List, ctlInfo{
+		info := ctlInfo{
 			SandBoxName: u.name,
 			ServiceName: u.service.name,
 			Status:      string(st.state),
 			Description: st.describe(now),
 			Reason:      st.reason,
-		})
+		}
+		if st.state == StateRunning {
+			info.PID, info.Uptime = own.PID, now.Sub(st.since).Seconds()
+			info.Generation, info.Memory = own.Generation, own.Memory
+			info.Description += fmt.Sprintf(", generation %d, %s", own.Generation, byteText(float64(own.Memory)))
+		}
+		infos.List = append(infos.List, info)
 	}
 	return infos, nil
 }

@@ -8,53 +8,140 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"text/tabwriter"
+	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/osgochina/dmicro/dserver/internal/instance"
 	"github.com/osgochina/dmicro/logger"
 )
 
 // ctlSession is one use of ctl: a single command, or a shell.
 type ctlSession struct {
 	*app
-	client *ctlClient // nil until a command needs it
-	json   bool
-	level  string // of log
-	shell  bool
-	leave  bool // exit was typed
+	ctlFlags
+	shell bool
+	leave bool // exit was typed
+
+	dialing sync.Mutex                // held by who looks for a new connection
+	client  atomic.Pointer[ctlClient] // nil until a command needs it
+}
+
+// ctlFlags are the flags of the command that runs.
+type ctlFlags struct {
+	json     bool
+	level    string        // of log
+	limit    int           // of sessions
+	frames   int           // of top; 0 for as many as the user likes
+	interval time.Duration // of top
 }
 
 // connect makes sure that there is a connection.
 func (s *ctlSession) connect() error {
-	if s.client != nil {
+	if s.client.Load() != nil {
 		return nil
 	}
 	if !s.debug {
 		logger.SetLevel(logger.LevelCritical) // what goes wrong is told by statuses
 	}
-	dir, err := s.runDir()
+	path, err := s.socketPath()
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, s.name+".sock")
-	s.client, err = dialCtl(path)
+	client, err := dialCtl(path)
 	switch {
 	case errors.Is(err, errNoAnswer):
 		return fmt.Errorf(msgNoAnswer.in(s.msg), path)
 	case err != nil:
 		return fmt.Errorf(msgNoService.in(s.msg), path, err)
 	}
+	s.client.Store(client)
 	return nil
+}
+
+func (s *ctlSession) socketPath() (string, error) {
+	dir, err := s.runDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, s.name+".sock"), nil
+}
+
+// connection is the connection of now. There is one once connect has succeeded.
+func (s *ctlSession) connection() *ctlClient { return s.client.Load() }
+
+// isLost reports whether the server has gone, or has made way for another one.
+func (s *ctlSession) isLost() bool {
+	select {
+	case <-s.connection().lost():
+		return true
+	default:
+		return false
+	}
+}
+
+// reconnect waits, after a connection was lost, for the process that takes the place of the one that has left: that of
+// a reload, or the next one of a supervisor. It gives up when nobody runs under the server's name any more, and after
+// patience. Any number of goroutines may ask for it.
+func (s *ctlSession) reconnect(ctx context.Context) error {
+	s.dialing.Lock()
+	defer s.dialing.Unlock()
+	if !s.isLost() {
+		return nil // somebody else was here
+	}
+	path, err := s.socketPath()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reconnectTime)
+	defer cancel()
+	for {
+		client, err := dialCtl(path)
+		if err == nil {
+			s.client.Swap(client).close()
+			return nil
+		}
+		if !errors.Is(err, errNoAnswer) && !s.serverRuns() {
+			return errors.New(msgLost.in(s.msg))
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New(msgLost.in(s.msg))
+		case <-time.After(redialPause):
+		}
+	}
+}
+
+const (
+	reconnectTime = 20 * time.Second // for a reload to finish
+	redialPause   = 50 * time.Millisecond
+)
+
+// serverRuns reports whether a process holds the server's name.
+func (s *ctlSession) serverRuns() bool {
+	dir, err := s.runDir()
+	if err != nil {
+		return false
+	}
+	holder, err := instance.FindHolder(filepath.Join(dir, s.name+".pid"))
+	if err != nil {
+		return false
+	}
+	holder.Close()
+	return true
 }
 
 // close ends the connection, if there is one.
 func (s *ctlSession) close() {
-	if s.client != nil {
-		s.client.close()
-		s.client = nil
+	if c := s.client.Swap(nil); c != nil {
+		c.close()
 	}
 }
 
@@ -86,10 +173,23 @@ func (s *ctlSession) command(c *ctlCommand) *cobra.Command {
 			return s.run(cmd.Context(), c, args)
 		},
 	}
-	if c.level {
-		cmd.Flags().StringVarP(&s.level, "level", "l", "all", helpLevel.in(s.msg)+ctlLevelNames())
+	if c.flags != nil {
+		c.flags(s, cmd.Flags())
 	}
 	return cmd
+}
+
+func (s *ctlSession) levelFlag(flags *pflag.FlagSet) {
+	flags.StringVarP(&s.level, "level", "l", "all", helpLevel.in(s.msg)+ctlLevelNames())
+}
+
+func (s *ctlSession) limitFlag(flags *pflag.FlagSet) {
+	flags.IntVarP(&s.limit, "limit", "n", 50, fmt.Sprintf(helpLimit.in(s.msg), maxSessionsTold))
+}
+
+func (s *ctlSession) frameFlags(flags *pflag.FlagSet) {
+	flags.IntVarP(&s.frames, "frames", "n", 0, helpFrames.in(s.msg))
+	flags.DurationVarP(&s.interval, "interval", "i", time.Second, helpInterval.in(s.msg))
 }
 
 // addCommands puts all commands under parent. The table has its own help.
@@ -196,10 +296,10 @@ func printable(line string) string {
 }
 
 // drain prints the lines that have arrived already.
-func (s *ctlSession) drain() {
+func (s *ctlSession) drain(client *ctlClient) {
 	for {
 		select {
-		case line := <-s.client.incoming:
+		case line := <-client.incoming:
 			s.printLine(line)
 		default:
 			return
@@ -236,6 +336,30 @@ func paintStatus(column int, text string) string {
 		return text
 	}
 	return colour + text + "\x1b[0m"
+}
+
+func (s *ctlSession) printSessions(sessions ctlSessions) error {
+	t := textTable{header: []string{
+		"Id", "Remote", "Local", "Pid", "Age", "Idle", "Serving", "Calling", "Queued", "In", "Out",
+	}}
+	for _, p := range sessions.List {
+		t.rows = append(t.rows, []string{
+			printable(p.ID), printable(p.Remote), printable(p.Local), strconv.Itoa(p.PID), uptime(seconds(p.Age)),
+			uptime(seconds(p.Idle)), strconv.Itoa(p.Serving), strconv.Itoa(p.Calling), byteText(float64(p.Queued)),
+			byteText(float64(p.BytesIn)), byteText(float64(p.BytesOut)),
+		})
+	}
+	_, err := fmt.Fprintf(s.out, "%s"+msgShown.in(s.msg)+"\n", t, len(sessions.List), sessions.Total)
+	return err
+}
+
+func (s *ctlSession) printRoutes(routes ctlRoutes) error {
+	t := textTable{header: []string{"Method", "Kind", "Service", "Argument", "Reply"}}
+	for _, r := range routes.List {
+		t.rows = append(t.rows, []string{printable(r.Path), r.Kind, printable(r.Service), printable(r.Arg), printable(r.Reply)})
+	}
+	_, err := fmt.Fprintf(s.out, "%s"+msgShown.in(s.msg)+"\n", t, len(routes.List), routes.Total)
+	return err
 }
 
 // historyFile is where the shell keeps its lines, "" if there is no home.

@@ -37,11 +37,15 @@ var (
 	msgDebugOn  = phrase{"debug mode is on", "已开启debug模式"}
 	msgDebugOff = phrase{"debug mode is off", "已关闭debug模式"}
 	msgLogOn    = phrase{"printing the server's log ........ (Ctrl-C ends it)", "开始打印服务端日志........ (Ctrl-C 结束)"}
+	msgLogAgain = phrase{"the application runs on in another process; its log goes on ........", "服务已在新进程中运行，继续打印日志........"}
 	msgLogOff   = phrase{"end of the log", "停止打印服务端日志"}
 
 	msgNoService   = phrase{"cannot connect to the service [%s]: %v", "链接到DServer服务[%s]失败: %v"}
 	msgNoAnswer    = phrase{"the service [%s] does not answer", "DServer服务[%s]没有响应"}
 	msgLost        = phrase{"the connection to the service is lost", "DServer服务已断开链接"}
+	msgAgain       = phrase{"connected again: the application runs on in another process", "已重新连接: 服务已在新进程中运行"}
+	msgShown       = phrase{"%d of %d", "%d / %d"}
+	msgInterval    = phrase{"the interval is at least %v", "间隔不得小于 %v"}
 	msgNoName      = phrase{"no sandbox was named", "未传入sandbox name"}
 	msgNotFound    = phrase{"not found: [%s]", "未找到[%s]"}
 	msgStartFailed = phrase{"start failed", "开启失败"}
@@ -58,5 +62,8 @@ var (
 	}
 	helpCommands = phrase{"Commands:", "命令:"}
 	helpJSON     = phrase{"print JSON", "以JSON格式输出"}
+	helpLimit    = phrase{"how many to list, the busiest first; at most %d", "列出的数量，最忙的在前；最多 %d"}
+	helpFrames   = phrase{"how many frames to show; 0 is until Ctrl-C, or one where there is no terminal", "显示次数；0 表示直到 Ctrl-C，非终端时为一次"}
+	helpInterval = phrase{"time between two frames", "刷新间隔"}
 	helpLevel    = phrase{"lowest level to print: ", "最低日志级别: "}
 )

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
 
+	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -57,9 +59,42 @@ func (s *appSandbox) Setup() error {
 		panic("setup broke")
 	case "chatty":
 		go s.chat(s.Context)
+	case "serve":
+		return s.serve()
 	}
 	<-closed
 	return errors.New("listener is closed")
+}
+
+// serve listens until the sandbox is stopped, and says where.
+func (s *appSandbox) serve() error {
+	ep, err := drpc.New(drpc.EndpointConfig{ListenIP: "127.0.0.1"})
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(s.Context, func() { _ = ep.Close() })
+	drpc.HandleCall(ep, "/echo", func(_ drpc.CallCtx, text *string) (string, *drpc.Status) {
+		if *text == "" {
+			return "", drpc.NewStatus(1000, "nothing to echo")
+		}
+		return *text, nil
+	})
+	drpc.HandleCall(ep, "/wait", func(c drpc.CallCtx, _ *string) (string, *drpc.Status) {
+		<-c.Context().Done()
+		return "", nil
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("serving at %s;\n", ln.Addr())
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		ep.ServeConn(conn)
+	}
 }
 
 func (s *appSandbox) chat(ctx context.Context) {

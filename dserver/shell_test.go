@@ -180,3 +180,35 @@ func TestShellSaysThatTheServerHasGone(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+func TestTopIsRedrawnInPlaceUntilCtrlC(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "user=serve")
+	callsUntil(t, caller(t, e.serve()))
+	term := openShell(t, e)
+	term.typed("top -i 100ms\r")
+	term.expect(enterScreen + toTop + "TestApp  ")
+	for range 3 {
+		term.expect("│ /echo ")
+		term.expect(clearBelow + toTop) // the next frame over this one
+	}
+	term.typed(ctrlC)
+	term.expect(leaveScreen)
+	term.expect("TestApp » ")
+	term.typed("exit\r")
+	if code := term.wait(); code != codeOK {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestShellCompletesArguments(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "")
+	e.serve()
+	term := openShell(t, e)
+	for typed, completed := range map[string]string{"stop Adm": "inBox", "help sess": "ions", "debug clo": "se"} {
+		term.typed(typed + "\t")
+		term.expect(completed)
+		term.typed("\x15") // Ctrl-U: the line is given up
+	}
+}

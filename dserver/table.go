@@ -27,6 +27,23 @@ func (t textTable) String() string {
 	return b.String()
 }
 
+// shrink cuts the cells of one column so that the table fits into so many columns of the terminal; 0 is any number. The
+// column keeps a few characters at least.
+func (t textTable) shrink(column, columns int) {
+	widths := t.widths()
+	total := 1
+	for _, w := range widths {
+		total += w + 3
+	}
+	if columns == 0 || total <= columns {
+		return
+	}
+	room := max(widths[column]-(total-columns), 8)
+	for _, row := range t.rows {
+		row[column] = runewidth.Truncate(row[column], room, "…")
+	}
+}
+
 func (t textTable) widths() []int {
 	widths := make([]int, len(t.header))
 	for i, cell := range t.header {

@@ -40,6 +40,7 @@ type Config struct {
 	Execute   func(args []string) (leave bool, code int) // runs a line, also one that begins with an unknown word
 	Lost      <-chan struct{}                            // closed when there is nothing to talk to any more
 	LostText  string                                     // said then
+	Notices   <-chan string                              // said as they come, above what is being typed; nil for none
 	AgainText string                                     // said at the first Ctrl-C
 	ByeText   string                                     // said at the second
 }
@@ -62,11 +63,17 @@ func Run(cfg Config) (int, error) {
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
-		select {
-		case <-cfg.Lost:
-			fmt.Fprintf(os.Stdout, "\r\n%s\r\n", cfg.LostText)
-			s.end(codeAborted)
-		case <-finished:
+		for {
+			select {
+			case <-cfg.Lost:
+				fmt.Fprintf(os.Stdout, "\r\n%s\r\n", cfg.LostText)
+				s.end(codeAborted)
+				return
+			case text := <-cfg.Notices:
+				fmt.Fprintln(line.Stdout(), text)
+			case <-finished:
+				return
+			}
 		}
 	}()
 	s.shell.Run()

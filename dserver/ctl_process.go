@@ -1,0 +1,4 @@
+package dserver
+
+func (s *DServer) generation() int  { return 1 }
+func (s *DServer) workerOf() string { return "" }
