@@ -23,7 +23,8 @@
 // ctl without a command opens a shell, with one it runs that and ends; --json
 // prints for programs. Texts are English, or Chinese where LC_ALL, LC_MESSAGES or
 // LANG begins with zh. Colours show on a terminal only, and not if NO_COLOR is
-// set. The commands are ps, start, stop, debug, log, version, help, clear, exit.
+// set. The commands are ps, start, stop, debug, log, top, sessions, routes,
+// version, help, clear, exit.
 //
 // # Files
 //
