@@ -21,6 +21,9 @@ func (m *Msg) SetNewBody(fn NewBodyFunc) { m.into().newBody = fn }
 
 // MarshalBody encodes the body with its codec.
 func (m *Msg) MarshalBody() ([]byte, error) {
+	if m.sealer != nil {
+		return m.appendSealed(nil)
+	}
 	switch body := m.body.(type) {
 	case nil:
 		return []byte{}, nil
@@ -39,6 +42,14 @@ func (m *Msg) MarshalBody() ([]byte, error) {
 
 // AppendBody appends the encoded body to dst. On an error dst comes back with its old length.
 func (m *Msg) AppendBody(dst []byte) ([]byte, error) {
+	if m.sealer != nil {
+		return m.appendSealed(dst)
+	}
+	return m.appendPlain(dst)
+}
+
+// appendPlain is AppendBody without a sealer.
+func (m *Msg) appendPlain(dst []byte) ([]byte, error) {
 	switch body := m.body.(type) {
 	case nil:
 		return dst, nil

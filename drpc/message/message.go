@@ -116,6 +116,7 @@ type Msg struct {
 	in        *received // nil for a message that was made here
 	pipe      tfilter.PipeTFilter
 	ctx       context.Context
+	sealer    Sealer
 }
 
 // received is what only a message has that came from a peer: its parts as they stand in the frame. It is apart so that
