@@ -45,6 +45,8 @@ type handlerVars struct {
 	ctx        context.Context
 	cancel     context.CancelFunc      // takes the timer of ctx down
 	end        context.CancelCauseFunc // of a call whose handler has asked for its context
+	finishers  []func()                // see OnFinish; nil for nearly all
+	finished   bool                    // the handler is done
 }
 
 var (

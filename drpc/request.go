@@ -118,10 +118,12 @@ func (c *handlerCtx) runNow() {
 	returned := false
 	defer func() {
 		if !returned {
+			c.finish()
 			c.abandoned()
 		}
 	}()
 	result := c.handle()
+	c.finish() // before the reply: who has it may call again at once
 	switch {
 	case c.kind.answered:
 		c.reply(result)
