@@ -1,10 +1,8 @@
 package ignorecase
 
 import (
-	"maps"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/osgochina/dmicro/drpc"
 )
@@ -14,10 +12,8 @@ const Name = "ignoreCase"
 
 // Plugin folds the case of service methods. NewIgnoreCase makes one.
 type Plugin struct {
-	mu sync.Mutex
-	// spelled has the registered names that are not all lower case, by themselves and by their lower-case form. Published
-	// maps never change.
-	spelled atomic.Pointer[map[string]string]
+	// names has every registered name, by itself and by its lower-case form; string to string.
+	names sync.Map
 }
 
 var (
@@ -33,25 +29,11 @@ func NewIgnoreCase() *Plugin { return new(Plugin) }
 // Name returns the name of the plugin.
 func (*Plugin) Name() string { return Name }
 
-// AfterRegRouter remembers a handler whose name is not all lower case. Of two that differ in nothing but case each is
-// found by its exact name, and the first one by any other spelling.
+// AfterRegRouter remembers a handler. Of two whose names differ in nothing but case each is found by its exact name; any
+// other spelling finds the one that is all lower case, else the first.
 func (p *Plugin) AfterRegRouter(h *drpc.Handler) error {
-	name := h.Name()
-	lower := strings.ToLower(name)
-	if lower == name {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	next := make(map[string]string)
-	if old := p.spelled.Load(); old != nil {
-		next = maps.Clone(*old)
-	}
-	next[name] = name
-	if next[lower] == "" {
-		next[lower] = name
-	}
-	p.spelled.Store(&next)
+	p.names.LoadOrStore(strings.ToLower(h.Name()), h.Name())
+	p.names.Store(h.Name(), h.Name())
 	return nil
 }
 
@@ -63,17 +45,20 @@ func (p *Plugin) AfterReadPushHeader(ctx drpc.ReadCtx) *drpc.Status { return p.f
 
 func (p *Plugin) fold(ctx drpc.ReadCtx) *drpc.Status {
 	method := ctx.ServiceMethod()
-	folded := strings.ToLower(method)
-	if spelled := p.spelled.Load(); spelled != nil {
-		if (*spelled)[method] == method {
-			return nil // exactly what is registered
-		}
-		if name := (*spelled)[folded]; name != "" {
-			folded = name
-		}
-	}
-	if folded != method {
-		ctx.ResetServiceMethod(folded)
+	if name := p.spell(method); name != method {
+		ctx.ResetServiceMethod(name)
 	}
 	return nil
+}
+
+// spell returns the name of the handler that is meant, in lower case where there is none.
+func (p *Plugin) spell(method string) string {
+	if name, ok := p.names.Load(method); ok {
+		return name.(string)
+	}
+	folded := strings.ToLower(method)
+	if name, ok := p.names.Load(folded); ok {
+		return name.(string)
+	}
+	return folded
 }
