@@ -29,7 +29,8 @@ type BaseEndpoint interface {
 	// SetTLSConfig sets the TLS configuration of connections made from now on, both ways; nil is none.
 	SetTLSConfig(tlsConfig *tls.Config)
 	// SetTLSConfigFromFile is SetTLSConfig with a certificate and its key from PEM files, TLS 1.2 or newer. Clients
-	// verify servers unless insecureSkipVerifyForClient is true.
+	// verify servers unless insecureSkipVerifyForClient is true. The files are read again when they have changed; see
+	// TLSFiles.
 	SetTLSConfigFromFile(tlsCertFile string, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error
 	// TLSConfig returns the TLS configuration, nil if there is none. It must not be changed.
 	TLSConfig() *tls.Config

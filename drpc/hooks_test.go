@@ -731,6 +731,12 @@ func (l *logLines) contains(text string) bool {
 	return strings.Contains(l.lines.String(), text)
 }
 
+func (l *logLines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.lines.String(), text)
+}
+
 // captureLog collects errors and warnings until the test ends, and keeps them off the screen.
 func captureLog(t *testing.T) *logLines {
 	t.Helper()

@@ -193,6 +193,7 @@ func isConnLoss(err error) bool {
 	for _, loss := range []error{
 		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, socket.ErrProactivelyCloseSocket,
 		socket.ErrStalled, syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNABORTED,
+		syscall.ETIMEDOUT,
 	} {
 		if errors.Is(err, loss) {
 			return true

@@ -15,17 +15,16 @@ func (e *endpoint) SetTLSConfig(tlsConfig *tls.Config) { e.tls.Store(tlsConfig) 
 // TLSConfig returns the TLS configuration.
 func (e *endpoint) TLSConfig() *tls.Config { return e.tls.Load() }
 
-// SetTLSConfigFromFile sets the TLS configuration from PEM files.
+// SetTLSConfigFromFile sets the TLS configuration from PEM files; see TLSFiles.
 func (e *endpoint) SetTLSConfigFromFile(tlsCertFile, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error {
-	cert, err := tls.LoadX509KeyPair(tlsCertFile, tlsKeyFile)
-	if err != nil {
-		return fmt.Errorf("TLS certificate: %w", err)
-	}
-	e.SetTLSConfig(&tls.Config{
-		Certificates:       []tls.Certificate{cert},
-		MinVersion:         tls.VersionTLS12,
+	cfg, err := TLSFiles{
+		Cert: tlsCertFile, Key: tlsKeyFile,
 		InsecureSkipVerify: len(insecureSkipVerifyForClient) > 0 && insecureSkipVerifyForClient[0],
-	})
+	}.Config()
+	if err != nil {
+		return err
+	}
+	e.SetTLSConfig(cfg)
 	return nil
 }
 

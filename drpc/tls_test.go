@@ -1,15 +1,8 @@
 package drpc
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,100 +10,34 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/certtest"
 )
 
-// authority is a certificate authority that lives as long as a test.
-type authority struct {
-	t    testing.TB
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-}
-
-func newAuthority(t testing.TB) *authority {
-	a := &authority{t: t, key: newKey(t), pool: x509.NewCertPool()}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &a.key.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.pool.AddCert(a.cert)
-	return a
-}
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// issue writes a certificate for host and its key as PEM files.
-func (a *authority) issue(host string) (certFile, keyFile string) {
-	a.t.Helper()
-	key := newKey(a.t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	if ip := net.ParseIP(host); ip != nil {
-		template.IPAddresses = []net.IP{ip}
-	} else {
-		template.DNSNames = []string{host}
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	dir := a.t.TempDir()
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			a.t.Fatal(err)
-		}
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER)
-}
-
 // serveTLS serves an echo with a certificate for host.
-func (a *authority) serveTLS(host string, cfg EndpointConfig) (srv Endpoint, addr string) {
-	a.t.Helper()
-	srv = newPeer(a.t, cfg)
+func serveTLS(t testing.TB, a *certtest.Authority, host string, cfg EndpointConfig) (srv Endpoint, addr string) {
+	t.Helper()
+	srv = newPeer(t, cfg)
 	echoes(srv)
-	if err := srv.SetTLSConfigFromFile(a.issue(host)); err != nil {
-		a.t.Fatal(err)
+	if err := srv.SetTLSConfigFromFile(a.Files(host)); err != nil {
+		t.Fatal(err)
 	}
-	return srv, serve(a.t, srv)
+	return srv, serve(t, srv)
 }
 
 func TestTLSVerifies(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	_, good := a.serveTLS("127.0.0.1", EndpointConfig{})
-	_, bad := a.serveTLS("example.org", EndpointConfig{})
+	a := certtest.New(t)
+	_, good := serveTLS(t, a, "127.0.0.1", EndpointConfig{})
+	_, bad := serveTLS(t, a, "example.org", EndpointConfig{})
 	for _, tt := range []struct {
 		name, addr string
 		cfg        *tls.Config
 		cause      string
 	}{
-		{"a server with a certificate for its address", good, &tls.Config{RootCAs: a.pool}, ""},
+		{"a server with a certificate for its address", good, &tls.Config{RootCAs: a.Pool}, ""},
 		{"a server of an unknown authority", good, &tls.Config{}, "certificate"},
-		{"a server with a certificate for another host", bad, &tls.Config{RootCAs: a.pool}, "certificate"},
-		{"another host, which the client expects", bad, &tls.Config{RootCAs: a.pool, ServerName: "example.org"}, ""},
+		{"a server with a certificate for another host", bad, &tls.Config{RootCAs: a.Pool}, "certificate"},
+		{"another host, which the client expects", bad, &tls.Config{RootCAs: a.Pool, ServerName: "example.org"}, ""},
 		{"what the client was told not to verify", bad, &tls.Config{InsecureSkipVerify: true}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,9 +70,9 @@ func TestTLSVerifies(t *testing.T) {
 
 func TestTLSFromFile(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	certFile, keyFile := a.issue("example.org")
-	_, addr := a.serveTLS("example.org", EndpointConfig{})
+	a := certtest.New(t)
+	certFile, keyFile := a.Files("example.org")
+	_, addr := serveTLS(t, a, "example.org", EndpointConfig{})
 	cli := newPeer(t, EndpointConfig{})
 	if cli.TLSConfig() != nil {
 		t.Error("TLS without configuration")
@@ -153,7 +80,7 @@ func TestTLSFromFile(t *testing.T) {
 	if err := cli.SetTLSConfigFromFile(certFile, keyFile); err != nil {
 		t.Fatal(err)
 	}
-	if cfg := cli.TLSConfig(); cfg == nil || cfg.InsecureSkipVerify || cfg.MinVersion < tls.VersionTLS12 || len(cfg.Certificates) != 1 {
+	if cfg := cli.TLSConfig(); cfg == nil || cfg.InsecureSkipVerify || cfg.MinVersion < tls.VersionTLS12 || cfg.GetCertificate == nil {
 		t.Errorf("configuration %+v", cfg)
 	}
 	_, stat := cli.Dial(addr)
@@ -174,8 +101,8 @@ func TestTLSFromFile(t *testing.T) {
 
 func TestPlainClientOfTLSServerIsClosed(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	srv, addr := a.serveTLS("127.0.0.1", EndpointConfig{HandshakeTimeout: 50 * time.Millisecond})
+	a := certtest.New(t)
+	srv, addr := serveTLS(t, a, "127.0.0.1", EndpointConfig{HandshakeTimeout: 50 * time.Millisecond})
 	t.Run("when it speaks", func(t *testing.T) {
 		p := rawDial(t, addr)
 		p.send(message.TypeCall, 1, "/echo", 'j', `"x"`)
@@ -195,7 +122,7 @@ func TestPlainClientOfTLSServerIsClosed(t *testing.T) {
 		plain := newPeer(t, EndpointConfig{})
 		silent, _ := silentPeer(t)
 		cli := newPeer(t, EndpointConfig{HandshakeTimeout: 50 * time.Millisecond})
-		cli.SetTLSConfig(&tls.Config{RootCAs: a.pool})
+		cli.SetTLSConfig(&tls.Config{RootCAs: a.Pool})
 		for _, addr := range []string{serve(t, plain), silent} {
 			_, stat := cli.Dial(addr)
 			wantStatus(t, stat, CodeDialFailed, "TLS handshake")
@@ -205,12 +132,12 @@ func TestPlainClientOfTLSServerIsClosed(t *testing.T) {
 
 func TestServeConnDoesTheHandshakeOnce(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	srv, _ := a.serveTLS("127.0.0.1", EndpointConfig{})
+	a := certtest.New(t)
+	srv, _ := serveTLS(t, a, "127.0.0.1", EndpointConfig{})
 	for name, already := range map[string]bool{"of a plain connection": false, "not of one that is secured": true} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
-			client := tls.Client(far, &tls.Config{RootCAs: a.pool, ServerName: "127.0.0.1"})
+			client := tls.Client(far, &tls.Config{RootCAs: a.Pool, ServerName: "127.0.0.1"})
 			handshake := make(chan error, 1)
 			go func() { handshake <- client.Handshake() }()
 			var conn net.Conn = near
@@ -234,10 +161,10 @@ func TestServeConnDoesTheHandshakeOnce(t *testing.T) {
 
 func TestSessionsRedialOverTLS(t *testing.T) {
 	t.Parallel()
-	a := newAuthority(t)
-	_, addr := a.serveTLS("127.0.0.1", EndpointConfig{})
+	a := certtest.New(t)
+	_, addr := serveTLS(t, a, "127.0.0.1", EndpointConfig{})
 	cli := newPeer(t, redialling(-1))
-	cli.SetTLSConfig(&tls.Config{RootCAs: a.pool})
+	cli.SetTLSConfig(&tls.Config{RootCAs: a.Pool})
 	sess := dial(t, cli, addr)
 	for range 3 {
 		_ = sess.(*session).link.Load().sock.Raw().Close()

@@ -27,7 +27,8 @@ type Options struct {
 	SizeLimit uint32
 	// OutboxSize is how many bytes may wait to be written before senders block; 0 is DefaultOutboxSize.
 	OutboxSize int
-	// WriteTimeout ends a connection whose peer takes no bytes for that long; 0 is no timeout.
+	// WriteTimeout ends a connection whose peer takes no bytes for that long; 0 is no timeout. Over TCP on Linux it also
+	// counts for what the system has taken and the peer has not, from 10 s on.
 	WriteTimeout time.Duration
 	// OnWriteError is called once, from the goroutine that noticed, when a write failed and the connection is of no
 	// more use.
@@ -77,6 +78,7 @@ func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
 	if opts.Traffic == nil {
 		opts.Traffic = new(Traffic)
 	}
+	limitSilence(c, opts.WriteTimeout)
 	s := &Conn{opts: opts, conn: c}
 	s.in.conn, s.in.beforeWait, s.in.traffic = c, opts.BeforeWait, opts.Traffic
 	s.out = s.newOutbox()
@@ -393,12 +395,7 @@ func (c *unreadConn) Read(b []byte) (int, error) {
 // ControlFD calls f with the file descriptor.
 func (s *Conn) ControlFD(f func(fd uintptr)) error {
 	conn := s.Raw()
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		if inner, wraps := conn.(interface{ NetConn() net.Conn }); wraps {
-			sc, ok = inner.NetConn().(syscall.Conn)
-		}
-	}
+	sc, ok := within[syscall.Conn](conn)
 	if !ok {
 		return fmt.Errorf("connection of type %T has no file descriptor", conn)
 	}

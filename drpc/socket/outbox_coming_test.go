@@ -3,16 +3,11 @@ package socket_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	mrand "math/rand/v2"
 	"net"
 	"path/filepath"
@@ -23,6 +18,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/certtest"
 )
 
 // tape is a connection that keeps what is written, write by write.
@@ -363,19 +359,9 @@ func narrowPair(t testing.TB) (net.Conn, net.Conn) {
 
 func tlsPair(t testing.TB) (net.Conn, net.Conn) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
 	a, b := tcpPair(t)
-	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	// The certificate is of no interest here, only that records lie between the outbox and the socket.
-	return tls.Client(a, &tls.Config{InsecureSkipVerify: true}), tls.Server(b, &tls.Config{Certificates: []tls.Certificate{cert}})
+	return tls.Client(a, &tls.Config{InsecureSkipVerify: true}), tls.Server(b, certtest.New(t).Server("localhost"))
 }
 
 func TestEveryFrameArrivesOnceWholeAndInOrder(t *testing.T) {

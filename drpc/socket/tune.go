@@ -51,28 +51,55 @@ func bufferSize(v *atomic.Int64) (int, bool) {
 	return n, n == systemDefault
 }
 
-// TryOptimize applies the settings above as far as the kind of connection has them. Errors are ignored: the
-// connection works without, and one that is broken tells so at its first read.
+// TryOptimize applies the settings above as far as the kind of connection has them; one that lies over another, as that
+// of TLS does, has those of the one below. Errors are ignored: the connection works without, and one that is broken tells
+// so at its first read.
 func TryOptimize(conn net.Conn) {
-	if c, ok := conn.(interface{ SetKeepAlive(bool) error }); ok {
+	if c, ok := within[interface{ SetKeepAlive(bool) error }](conn); ok {
 		_ = c.SetKeepAlive(tuning.keepAlive.Load())
 	}
-	if c, ok := conn.(interface{ SetKeepAlivePeriod(time.Duration) error }); ok && tuning.keepAlive.Load() {
+	if c, ok := within[interface{ SetKeepAlivePeriod(time.Duration) error }](conn); ok && tuning.keepAlive.Load() {
 		if d := time.Duration(tuning.period.Load()); d > 0 {
 			_ = c.SetKeepAlivePeriod(d)
 		}
 	}
-	if c, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
+	if c, ok := within[interface{ SetNoDelay(bool) error }](conn); ok {
 		_ = c.SetNoDelay(tuning.noDelay.Load())
 	}
-	if c, ok := conn.(interface{ SetReadBuffer(int) error }); ok {
-		if n, isDefault := ReadBuffer(); !isDefault {
+	if n, isDefault := ReadBuffer(); !isDefault {
+		if c, ok := within[interface{ SetReadBuffer(int) error }](conn); ok {
 			_ = c.SetReadBuffer(n)
 		}
 	}
-	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
-		if n, isDefault := WriteBuffer(); !isDefault {
+	if n, isDefault := WriteBuffer(); !isDefault {
+		if c, ok := within[interface{ SetWriteBuffer(int) error }](conn); ok {
 			_ = c.SetWriteBuffer(n)
 		}
+	}
+}
+
+// within returns the first of conn and the connections below it that is a T.
+func within[T any](conn net.Conn) (found T, ok bool) {
+	for conn != nil {
+		if found, ok = conn.(T); ok {
+			return found, true
+		}
+		over, wraps := conn.(interface{ NetConn() net.Conn })
+		if !wraps {
+			break
+		}
+		conn = over.NetConn()
+	}
+	return found, false
+}
+
+// minUserTimeout keeps a short write timeout from ending a connection for a few losses in a row, which the system repairs.
+const minUserTimeout = 10 * time.Second
+
+// limitSilence makes the system end a TCP connection whose peer has not acknowledged anything for that long: bytes that
+// were handed to the system are out of sight of the write timeout, and it would repeat them for a quarter of an hour.
+func limitSilence(conn net.Conn, timeout time.Duration) {
+	if c, ok := within[*net.TCPConn](conn); ok && timeout > 0 {
+		setUserTimeout(c, max(timeout, minUserTimeout))
 	}
 }

@@ -1,6 +1,7 @@
 package socket_test
 
 import (
+	"crypto/tls"
 	"net"
 	"testing"
 	"time"
@@ -21,6 +22,11 @@ func (c *tuned) SetKeepAlivePeriod(d time.Duration) error { c.period = d; return
 func (c *tuned) SetNoDelay(on bool) error                 { c.noDelay = &on; return nil }
 func (c *tuned) SetReadBuffer(n int) error                { c.read = n; return nil }
 func (c *tuned) SetWriteBuffer(n int) error               { c.write = n; return nil }
+
+// over is a connection that lies over another.
+type over struct{ net.Conn }
+
+func (c over) NetConn() net.Conn { return c.Conn }
 
 // Not parallel: the settings are those of the whole process.
 func TestTryOptimizeAppliesTheSettings(t *testing.T) {
@@ -56,7 +62,14 @@ func TestTryOptimizeAppliesTheSettings(t *testing.T) {
 	if *c.keepAlive || c.period != 0 {
 		t.Errorf("without keep-alive: %+v", c)
 	}
+	socket.SetReadBuffer(3000)
+	c = tuned{}
+	socket.TryOptimize(tls.Client(over{&c}, nil)) // what lies below counts
+	if c.keepAlive == nil || c.noDelay == nil || c.read != 3000 {
+		t.Errorf("below: %+v", c)
+	}
 	a, b := net.Pipe()
 	socket.TryOptimize(a) // has none of it
+	socket.TryOptimize(over{nil})
 	_, _ = a.Close(), b.Close()
 }

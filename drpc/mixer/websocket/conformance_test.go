@@ -10,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
+	"github.com/osgochina/dmicro/internal/certtest"
 )
 
 // subProtos are the sub-protocols: those that are made for websockets, those of every transport, and one without a fast
@@ -58,8 +59,9 @@ func TestCombinationsOverWSS(t *testing.T) {
 	conformance.RunProto(t, func(t testing.TB, register func(drpc.Endpoint), pf proto.ProtoFunc) drpc.Session {
 		server, client := newTestServer(t, "/ws", drpc.EndpointConfig{}), newTestClient(t, "/ws", drpc.EndpointConfig{})
 		register(server)
-		server.SetTLSConfig(serverTLS(t))
-		client.SetTLSConfig(clientTLS(server.TLSConfig()))
+		ca := certtest.New(t)
+		server.SetTLSConfig(ca.Server("127.0.0.1"))
+		client.SetTLSConfig(ca.Client())
 		return dial(t, client, serve(t, server, pf), pf)
 	}, subProtos[1])
 }

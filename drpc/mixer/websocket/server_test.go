@@ -3,14 +3,10 @@ package websocket
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +24,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/jsonSubProto"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/certtest"
 )
 
 func TestAFailureIsNoSuccessForTheClient(t *testing.T) {
@@ -348,8 +345,9 @@ func TestPluginsSpeakBeforeTheSessionIsUp(t *testing.T) {
 		addEcho(s)
 		c := newTestClient(t, "/", drpc.EndpointConfig{}, greeter{})
 		if secure {
-			s.SetTLSConfig(serverTLS(t))
-			c.SetTLSConfig(clientTLS(s.TLSConfig()))
+			ca := certtest.New(t)
+			s.SetTLSConfig(ca.Server("127.0.0.1"))
+			c.SetTLSConfig(ca.Client())
 		}
 		works(t, dial(t, c, serve(t, s)))
 		if _, ok := s.GetSession("a client"); !ok {
@@ -358,40 +356,15 @@ func TestPluginsSpeakBeforeTheSessionIsUp(t *testing.T) {
 	}
 }
 
-// serverTLS makes a configuration with a certificate for the loopback address.
-func serverTLS(t testing.TB) *tls.Config {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}
-}
-
-// clientTLS trusts that certificate.
-func clientTLS(server *tls.Config) *tls.Config {
-	cert, _ := x509.ParseCertificate(server.Certificates[0].Certificate[0])
-	pool := x509.NewCertPool()
-	pool.AddCert(cert)
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-}
-
 func TestWSS(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, "/ws", drpc.EndpointConfig{HandshakeTimeout: 2 * time.Second})
 	addEcho(s)
-	s.SetTLSConfig(serverTLS(t))
+	ca := certtest.New(t)
+	s.SetTLSConfig(ca.Server("127.0.0.1"))
 	addr := serve(t, s)
 	c := newTestClient(t, "/ws", drpc.EndpointConfig{})
-	c.SetTLSConfig(clientTLS(s.TLSConfig()))
+	c.SetTLSConfig(ca.Client())
 	sess := dial(t, c, addr)
 	works(t, sess)
 	exchange(t, sess, 1<<20)
@@ -406,8 +379,9 @@ func TestWSS(t *testing.T) {
 	if n, err := io.Copy(io.Discard, silent); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a client silent in the TLS handshake is not closed: %d, %v", n, err)
 	}
-	s.SetTLSConfig(serverTLS(t)) // another certificate, for connections made from now on
-	c.SetTLSConfig(clientTLS(s.TLSConfig()))
+	ca = certtest.New(t)
+	s.SetTLSConfig(ca.Server("127.0.0.1")) // another certificate, for connections made from now on
+	c.SetTLSConfig(ca.Client())
 	works(t, dial(t, c, addr))
 	works(t, sess)
 }

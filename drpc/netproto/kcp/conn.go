@@ -12,6 +12,8 @@ import (
 	"time"
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
+
+	"github.com/osgochina/dmicro/drpc/netproto"
 )
 
 // maxWrite is how many bytes KCP gets at a time: it takes any number at once, whatever the window.
@@ -19,6 +21,8 @@ const maxWrite = 32 << 10
 
 // Conn is a connection. Close tells the peer, and waits until it has everything, at most as long as Config.Linger says.
 type Conn struct {
+	netproto.SharedSocket
+
 	hub  *hub
 	conv uint32
 	key  netip.AddrPort
@@ -56,7 +60,8 @@ func newConn(h *hub, conv uint32, peer net.Addr, key netip.AddrPort) (*Conn, err
 	s.SetWindowSize(window, window)
 	s.SetNoDelay(1, interval, fastResend, 1)
 	c := &Conn{
-		hub: h, conv: conv, key: key, port: p, kcp: s,
+		SharedSocket: netproto.NewSharedSocket(h.pc),
+		hub:          h, conv: conv, key: key, port: p, kcp: s,
 		done: make(chan struct{}), epoch: time.Now(), closeFinished: make(chan struct{}),
 	}
 	c.mu.Lock()

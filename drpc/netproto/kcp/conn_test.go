@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
@@ -52,7 +54,7 @@ func TestCloseDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 	if took := time.Since(begin); took < 100*time.Millisecond || took > 5*time.Second {
 		t.Errorf("Close took %v", took)
 	}
-	within(t, "the server knows", func() bool { return server.lost() != nil })
+	conntest.Within(t, "the server knows", func() bool { return server.lost() != nil })
 }
 
 func TestCloseEndsWhoeverWaits(t *testing.T) {
@@ -67,7 +69,7 @@ func TestCloseEndsWhoeverWaits(t *testing.T) {
 		_, err := client.Write(make([]byte, 64<<20)) // which nobody reads
 		errs <- err
 	}()
-	within(t, "somebody writes", func() bool { return isWriting(client) })
+	conntest.Within(t, "somebody writes", func() bool { return isWriting(client) })
 	_ = client.Close()
 	for range 2 {
 		select {
@@ -75,7 +77,7 @@ func TestCloseEndsWhoeverWaits(t *testing.T) {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(conntest.Patience):
 			t.Fatal("it waits for ever")
 		}
 	}
@@ -122,7 +124,7 @@ func TestDeadlinesReachWhoeverWaits(t *testing.T) {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %v", op, err)
 			}
-		case <-time.After(patience):
+		case <-time.After(conntest.Patience):
 			t.Fatalf("%s waits for ever", op)
 		}
 		if err := client.SetDeadline(time.Time{}); err != nil {
@@ -187,7 +189,7 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	ln := ServeConn(silent, Config{Idle: idle})
 	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), Config{Idle: idle, Linger: 10 * time.Millisecond})
-	accept(t, ln)
+	conntest.Accept(t, ln)
 	// As long as it answers it may say nothing.
 	_ = client.SetReadDeadline(time.Now().Add(3 * idle))
 	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -219,7 +221,7 @@ func TestServerThatIsNewEndsOldConversations(t *testing.T) {
 	}
 	first := ServeConn(pc, Config{Linger: time.Millisecond})
 	client := dialTo(t, first.Addr(), Config{})
-	accept(t, first)
+	conntest.Accept(t, first)
 	_ = pc.Close()
 	_ = first.Close()
 	pc, err = net.ListenPacket("udp", first.Addr().String())
@@ -231,11 +233,11 @@ func TestServerThatIsNewEndsOldConversations(t *testing.T) {
 	if _, err = client.Write([]byte("x")); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatal(err)
 	}
-	_ = client.SetReadDeadline(time.Now().Add(patience))
+	_ = client.SetReadDeadline(time.Now().Add(conntest.Patience))
 	_, err = client.Read(make([]byte, 1))
 	if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("%v", err)
 	}
 	dialTo(t, second.Addr(), Config{})
-	accept(t, second)
+	conntest.Accept(t, second)
 }

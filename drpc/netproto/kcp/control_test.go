@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func FuzzDatagram(f *testing.F) {
@@ -17,7 +19,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Add([]byte{})
 	ln := listen(f, Config{MaxSessions: 1})
 	dialTo(f, ln.Addr(), Config{})
-	server := accept(f, ln).(*Conn)
+	server := conntest.Accept(f, ln).(*Conn)
 	peer := server.RemoteAddr().(*net.UDPAddr)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if ctl, ok := parseControl(b); ok {

@@ -11,13 +11,15 @@ import (
 	"time"
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
+
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, Config{})
 	client := dialTo(t, ln.Addr(), Config{})
-	server := accept(t, ln)
+	server := conntest.Accept(t, ln)
 	unaccepted := dialTo(t, ln.Addr(), Config{})
 	addr := ln.Addr().String()
 	if err := ln.Close(); err != nil {
@@ -29,7 +31,7 @@ func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept: %v", err)
 	}
-	_ = unaccepted.SetReadDeadline(time.Now().Add(patience))
+	_ = unaccepted.SetReadDeadline(time.Now().Add(conntest.Patience))
 	if _, err := unaccepted.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("a connection that was not accepted: %v", err)
 	}
@@ -61,11 +63,11 @@ func TestClientsWaitWhereThereIsNoRoom(t *testing.T) {
 		if !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}
-		server := accept(t, ln)
+		server := conntest.Accept(t, ln)
 		_ = first.Close()
 		_ = server.Close()
 		second := dialTo(t, ln.Addr(), Config{})
-		_ = accept(t, ln).Close()
+		_ = conntest.Accept(t, ln).Close()
 		_ = second.Close()
 	}
 }
@@ -79,7 +81,7 @@ func TestStrangersTakeNoMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(conntest.Patience))
 	data := make([]byte, 100)
 	binary.LittleEndian.PutUint32(data, 7)
 	data[4] = 81
@@ -129,7 +131,7 @@ func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, Config{})
 	first := dialTo(t, ln.Addr(), Config{})
-	old := accept(t, ln)
+	old := conntest.Accept(t, ln)
 	local := first.LocalAddr().String()
 	_ = first.hub.pc.Close() // as if its process had been killed
 	second, err := Dial(context.Background(), "udp", local, ln.Addr().String(), Config{})
@@ -137,11 +139,11 @@ func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = second.Close() }()
-	_ = old.SetReadDeadline(time.Now().Add(patience))
+	_ = old.SetReadDeadline(time.Now().Add(conntest.Patience))
 	if _, err = old.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("%v", err)
 	}
-	_ = accept(t, ln).Close()
+	_ = conntest.Accept(t, ln).Close()
 }
 
 func TestInheritedSocketServes(t *testing.T) {
@@ -163,7 +165,7 @@ func TestInheritedSocketServes(t *testing.T) {
 	ln := ServeConn(pc, Config{})
 	defer func() { _ = ln.Close() }()
 	client := dialTo(t, ln.Addr(), Config{})
-	server := accept(t, ln)
+	server := conntest.Accept(t, ln)
 	if _, err = client.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +204,7 @@ func TestOlderPeersAreUnderstoodWhereAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = older.Close() }()
-		echoThrough(t, older, func() net.Conn { return accept(t, ln) })
+		echoThrough(t, older, func() net.Conn { return conntest.Accept(t, ln) })
 	})
 	t.Run("server", func(t *testing.T) {
 		t.Parallel()
@@ -211,7 +213,7 @@ func TestOlderPeersAreUnderstoodWhereAskedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = older.Close() }()
-		echoThrough(t, dialTo(t, older.Addr(), Config{Older: true}), func() net.Conn { return accept(t, older) })
+		echoThrough(t, dialTo(t, older.Addr(), Config{Older: true}), func() net.Conn { return conntest.Accept(t, older) })
 	})
 }
 
@@ -224,7 +226,7 @@ func echoThrough(t *testing.T, client net.Conn, accepted func() net.Conn) {
 	}
 	server := accepted()
 	go func() { _, _ = io.Copy(server, server) }()
-	_ = client.SetReadDeadline(time.Now().Add(patience))
+	_ = client.SetReadDeadline(time.Now().Add(conntest.Patience))
 	b := make([]byte, len(text))
 	if _, err := io.ReadFull(client, b); err != nil || string(b) != text {
 		t.Errorf("%q, %v", b, err)

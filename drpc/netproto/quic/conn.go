@@ -10,6 +10,8 @@ import (
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/osgochina/dmicro/drpc/netproto"
 )
 
 // The codes that connections are closed with.
@@ -21,6 +23,8 @@ const (
 // Conn is a connection: the one stream of a QUIC connection. Close waits until the peer has read to the end, at most as
 // long as Config.Linger says.
 type Conn struct {
+	netproto.SharedSocket
+
 	socket *udpSocket
 	quic   *quicgo.Conn
 	stream *quicgo.Stream
@@ -34,6 +38,12 @@ type Conn struct {
 }
 
 var _ net.Conn = (*Conn)(nil)
+
+func newConn(s *udpSocket, conn *quicgo.Conn, stream *quicgo.Stream, cfg *Config) *Conn {
+	return &Conn{
+		SharedSocket: netproto.NewSharedSocket(s.pc), socket: s, quic: conn, stream: stream, linger: cfg.Linger,
+	}
+}
 
 // Read reads what came. It returns io.EOF when the peer has closed.
 func (c *Conn) Read(b []byte) (int, error) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
@@ -39,7 +41,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 
 func TestBothSidesCloseAtOnceWithoutWaiting(t *testing.T) {
 	t.Parallel()
-	client, server := pair(t, Config{Linger: patience})
+	client, server := pair(t, Config{Linger: conntest.Patience})
 	begin := time.Now()
 	var wg sync.WaitGroup
 	for _, c := range []*Conn{client, server, client} {
@@ -50,7 +52,7 @@ func TestBothSidesCloseAtOnceWithoutWaiting(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if took := time.Since(begin); took > patience/2 {
+	if took := time.Since(begin); took > conntest.Patience/2 {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -94,7 +96,7 @@ func TestCloseEndsWhoeverWaits(t *testing.T) {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(conntest.Patience):
 			t.Fatal("it waits for ever")
 		}
 	}
@@ -145,7 +147,7 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), development, Config{Idle: idle})
-	accept(t, ln)
+	conntest.Accept(t, ln)
 	// As long as it answers it may say nothing.
 	_ = client.SetReadDeadline(time.Now().Add(3 * idle))
 	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -76,7 +76,7 @@ func open(ctx context.Context, s *udpSocket, to net.Addr, config *tls.Config, cf
 		_ = conn.CloseWithError(codeClosed, "") // never fails
 		return nil, err
 	}
-	return &Conn{socket: s, quic: conn, stream: stream, linger: cfg.Linger}, nil
+	return newConn(s, conn, stream, cfg), nil
 }
 
 var _ quicgo.OOBCapablePacketConn = (*net.UDPConn)(nil) // which makes it fast

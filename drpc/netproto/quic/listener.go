@@ -103,7 +103,8 @@ func (l *Listener) greet(conn *quicgo.Conn) {
 	defer cancel()
 	stream, err := firstStream(ctx, conn)
 	if err == nil {
-		c := &Conn{socket: l.socket, quic: conn, stream: stream, linger: l.cfg.Linger, onClose: func() { l.greeted.Add(-1) }}
+		c := newConn(l.socket, conn, stream, l.cfg)
+		c.onClose = func() { l.greeted.Add(-1) }
 		select {
 		case l.accepts <- c:
 			return

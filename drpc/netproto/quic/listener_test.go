@@ -10,6 +10,8 @@ import (
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func TestSilentClientHoldsNobodyUpAndIsClosed(t *testing.T) {
@@ -23,7 +25,7 @@ func TestSilentClientHoldsNobodyUpAndIsClosed(t *testing.T) {
 	}
 	begin := time.Now()
 	dialTo(t, ln.Addr(), development, Config{})
-	accept(t, ln)
+	conntest.Accept(t, ln)
 	if took := time.Since(begin); took > 300*time.Millisecond {
 		t.Errorf("an honest client waited %v", took)
 	}
@@ -34,7 +36,7 @@ func TestSilentClientHoldsNobodyUpAndIsClosed(t *testing.T) {
 			if err := context.Cause(conn.Context()); !errors.As(err, &closed) || closed.ErrorCode != codeSilent {
 				t.Errorf("%v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(conntest.Patience):
 			t.Fatal("a silent connection stays open")
 		}
 	}
@@ -47,7 +49,7 @@ func TestClientThatLeavesEndsNothing(t *testing.T) {
 		_ = rawDial(t, ln.Addr(), protocol).CloseWithError(7, "changed my mind")
 	}
 	dialTo(t, ln.Addr(), development, Config{})
-	accept(t, ln)
+	conntest.Accept(t, ln)
 }
 
 func TestStreamThatBeginsWithSomethingElseIsRefused(t *testing.T) {
@@ -63,11 +65,11 @@ func TestStreamThatBeginsWithSomethingElseIsRefused(t *testing.T) {
 	}
 	select {
 	case <-conn.Context().Done():
-	case <-time.After(patience):
+	case <-time.After(conntest.Patience):
 		t.Fatal("it is taken")
 	}
 	dialTo(t, ln.Addr(), development, Config{}) // somebody else is
-	accept(t, ln)
+	conntest.Accept(t, ln)
 }
 
 func TestConnectionHasOneStream(t *testing.T) {
@@ -90,7 +92,7 @@ func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, fixed(development), Config{})
 	client := dialTo(t, ln.Addr(), development, Config{})
-	server := accept(t, ln)
+	server := conntest.Accept(t, ln)
 	unaccepted := dialTo(t, ln.Addr(), development, Config{})
 	silent := rawDial(t, ln.Addr(), protocol)
 	addr := ln.Addr().String()
@@ -107,13 +109,13 @@ func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept: %v", err)
 	}
-	_ = unaccepted.SetReadDeadline(time.Now().Add(patience))
+	_ = unaccepted.SetReadDeadline(time.Now().Add(conntest.Patience))
 	if _, err := unaccepted.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a connection that was not accepted: %v", err)
 	}
 	select {
 	case <-silent.Context().Done():
-	case <-time.After(patience):
+	case <-time.After(conntest.Patience):
 		t.Error("a connection without stream stays open")
 	}
 	go func() { _, _ = io.Copy(server, server) }()
@@ -142,7 +144,7 @@ func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
 	if !errors.As(err, &refused) || refused.ErrorCode != quicgo.ConnectionRefused {
 		t.Errorf("%v", err)
 	}
-	server := accept(t, ln)
+	server := conntest.Accept(t, ln)
 	_ = first.Close()
 	_ = server.Close()
 	dialTo(t, ln.Addr(), development, Config{})
@@ -155,7 +157,7 @@ func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), development, Config{DialTimeout: patience})
+			conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), development, Config{DialTimeout: conntest.Patience})
 			if err != nil {
 				t.Error(err)
 				return
@@ -165,7 +167,7 @@ func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
 		})
 	}
 	for range clients {
-		conn := accept(t, ln)
+		conn := conntest.Accept(t, ln)
 		wg.Go(func() { _ = conn.Close() })
 	}
 	wg.Wait()
@@ -182,7 +184,7 @@ func TestSocketThatFailsEndsAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := dialTo(t, ln.Addr(), development, Config{Linger: time.Millisecond})
-	server := accept(t, ln)
+	server := conntest.Accept(t, ln)
 	_ = pc.Close()
 	if _, err = ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept: %v", err)

@@ -14,6 +14,8 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/osgochina/dmicro/drpc/netproto"
+	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/conntest"
 )
 
 func TestServerNeedsACertificateUnlessInsecureIsAskedForByName(t *testing.T) {
@@ -39,11 +41,11 @@ func TestServerNeedsACertificateUnlessInsecureIsAskedForByName(t *testing.T) {
 
 func TestClientVerifiesUnlessInsecureIsAskedForByName(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
-	serves := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "localhost")}, MinVersion: tls.VersionTLS13}
+	ca := certtest.New(t)
+	serves := &tls.Config{Certificates: []tls.Certificate{ca.Issue("localhost")}, MinVersion: tls.VersionTLS13}
 	ln := listen(t, fixed(serves), Config{})
 	addr := "localhost" + ln.Addr().String()[len("127.0.0.1"):]
-	trusts := &tls.Config{RootCAs: ca.pool, MinVersion: tls.VersionTLS13}
+	trusts := &tls.Config{RootCAs: ca.Pool, MinVersion: tls.VersionTLS13}
 	other := trusts.Clone()
 	other.ServerName = "other"
 	for name, c := range map[string]struct {
@@ -67,7 +69,7 @@ func TestClientVerifiesUnlessInsecureIsAskedForByName(t *testing.T) {
 			if !netproto.IsSecure(conn) || conn.ConnectionState().NegotiatedProtocol != protocol {
 				t.Errorf("%s: %+v", name, conn.ConnectionState())
 			}
-			_ = accept(t, ln).Close()
+			_ = conntest.Accept(t, ln).Close()
 			_ = conn.Close()
 		}
 	}
@@ -75,16 +77,16 @@ func TestClientVerifiesUnlessInsecureIsAskedForByName(t *testing.T) {
 
 func TestClientsProveWhoTheyAreWhereAskedFor(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := certtest.New(t)
 	ln := listen(t, fixed(&tls.Config{
-		Certificates: []tls.Certificate{ca.issue(t, "localhost")},
-		ClientCAs:    ca.pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
+		Certificates: []tls.Certificate{ca.Issue("localhost")},
+		ClientCAs:    ca.Pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS13,
 	}), Config{})
-	trusts := &tls.Config{RootCAs: ca.pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}
+	trusts := &tls.Config{RootCAs: ca.Pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}
 	// A client without certificate believes to be connected until the server has looked.
 	conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), trusts, Config{})
 	if err == nil {
-		_ = conn.SetReadDeadline(time.Now().Add(patience))
+		_ = conn.SetReadDeadline(time.Now().Add(conntest.Patience))
 		_, err = conn.Read(make([]byte, 1))
 		_ = conn.Close()
 	}
@@ -92,9 +94,9 @@ func TestClientsProveWhoTheyAreWhereAskedFor(t *testing.T) {
 	if !errors.As(err, &refused) {
 		t.Errorf("without certificate: %v", err)
 	}
-	trusts.Certificates = []tls.Certificate{ca.issue(t, "client")}
+	trusts.Certificates = []tls.Certificate{ca.Issue("client")}
 	dialTo(t, ln.Addr(), trusts, Config{})
-	server := accept(t, ln).(*Conn)
+	server := conntest.Accept(t, ln).(*Conn)
 	if peers := server.ConnectionState().PeerCertificates; len(peers) != 1 || peers[0].DNSNames[0] != "client" {
 		t.Errorf("%v", peers)
 	}
@@ -102,17 +104,17 @@ func TestClientsProveWhoTheyAreWhereAskedFor(t *testing.T) {
 
 func TestCertificateIsReplacedWhileListening(t *testing.T) {
 	t.Parallel()
-	old, renewed := newAuthority(t), newAuthority(t)
+	old, renewed := certtest.New(t), certtest.New(t)
 	var current atomic.Pointer[tls.Config]
-	serve := func(ca *authority) {
-		current.Store(&tls.Config{Certificates: []tls.Certificate{ca.issue(t, "localhost")}, MinVersion: tls.VersionTLS13})
+	serve := func(ca *certtest.Authority) {
+		current.Store(&tls.Config{Certificates: []tls.Certificate{ca.Issue("localhost")}, MinVersion: tls.VersionTLS13})
 	}
 	serve(old)
 	ln := listen(t, current.Load, Config{})
-	for _, ca := range []*authority{old, renewed} {
+	for _, ca := range []*certtest.Authority{old, renewed} {
 		serve(ca)
-		dialTo(t, ln.Addr(), &tls.Config{RootCAs: ca.pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}, Config{})
-		accept(t, ln)
+		dialTo(t, ln.Addr(), &tls.Config{RootCAs: ca.Pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}, Config{})
+		conntest.Accept(t, ln)
 	}
 	current.Store(nil)
 	_, err := Dial(context.Background(), "udp", "", ln.Addr().String(), development, Config{})
@@ -123,7 +125,7 @@ func TestCertificateIsReplacedWhileListening(t *testing.T) {
 
 func TestOwnGetConfigForClientIsAsked(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := certtest.New(t)
 	var asked atomic.Int32
 	ln := listen(t, fixed(&tls.Config{
 		MinVersion: tls.VersionTLS13,
@@ -131,10 +133,10 @@ func TestOwnGetConfigForClientIsAsked(t *testing.T) {
 			if asked.Add(1) > 1 {
 				return nil, errors.New("enough")
 			}
-			return &tls.Config{Certificates: []tls.Certificate{ca.issue(t, hello.ServerName)}, MinVersion: tls.VersionTLS13}, nil
+			return &tls.Config{Certificates: []tls.Certificate{ca.Issue(hello.ServerName)}, MinVersion: tls.VersionTLS13}, nil
 		},
 	}), Config{})
-	trusts := &tls.Config{RootCAs: ca.pool, ServerName: "anything", MinVersion: tls.VersionTLS13}
+	trusts := &tls.Config{RootCAs: ca.Pool, ServerName: "anything", MinVersion: tls.VersionTLS13}
 	dialTo(t, ln.Addr(), trusts, Config{})
 	if _, err := Dial(context.Background(), "udp", "", ln.Addr().String(), trusts, Config{}); err == nil {
 		t.Error("its error does not count")
@@ -171,7 +173,7 @@ func TestOlderPeersAreUnderstood(t *testing.T) {
 			if _, err = stream.Write([]byte(text)); err != nil {
 				t.Fatal(err)
 			}
-			server := accept(t, ln)
+			server := conntest.Accept(t, ln)
 			go func() { _, _ = io.Copy(server, server) }()
 			readText(t, stream, text)
 		})
@@ -192,7 +194,7 @@ func TestOlderPeersAreUnderstood(t *testing.T) {
 			if _, err = client.Write([]byte(text)); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), conntest.Patience)
 			defer cancel()
 			conn, err := older.Accept(ctx)
 			if err != nil {
@@ -213,7 +215,7 @@ func readText(t *testing.T, r interface {
 	SetReadDeadline(time.Time) error
 }, text string) {
 	t.Helper()
-	_ = r.SetReadDeadline(time.Now().Add(patience))
+	_ = r.SetReadDeadline(time.Now().Add(conntest.Patience))
 	b := make([]byte, len(text))
 	if _, err := io.ReadFull(r, b); err != nil || string(b) != text {
 		t.Errorf("%q, %v", b, err)
