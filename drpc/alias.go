@@ -95,6 +95,24 @@ func WithAcceptBodyCodec(bodyCodec byte) message.MsgSetting {
 // GetAcceptBodyCodec returns the codec id that the peer asked for, and whether it is a registered one.
 func GetAcceptBodyCodec(meta *gmap.Map) (byte, bool) { return message.GetAcceptBodyCodec(meta) }
 
+// RedialPolicy says what a call or push does whose session is between two connections; see the message package.
+type RedialPolicy = message.RedialPolicy
+
+// The redial policies.
+const (
+	RedialWait     = message.RedialWait
+	RedialOnce     = message.RedialOnce
+	RedialFailFast = message.RedialFailFast
+)
+
+// WithRedialPolicy sets what becomes of a call or push whose session is between two connections. By default it waits
+// until its own time is over.
+func WithRedialPolicy(p RedialPolicy) message.MsgSetting { return message.WithRedialPolicy(p) }
+
+// WithFailFast makes a call or push fail at once, with a status that NotExecuted recognises, where its session is
+// between two connections.
+func WithFailFast() message.MsgSetting { return message.WithFailFast() }
+
 // DefaultProtoFunc returns the protocol of connections that are given none.
 func DefaultProtoFunc() socket.ProtoFunc { return socket.DefaultProtoFunc() }
 

@@ -77,7 +77,7 @@ func (m *Msg) appendPlain(dst []byte) ([]byte, error) {
 // UnmarshalBody decodes bodyBytes into the body, which SetNewBody makes if SetBody gave none. In a message whose
 // decoding is deferred it keeps the bytes for DecodeBody.
 func (m *Msg) UnmarshalBody(bodyBytes []byte) error {
-	if m.deferred {
+	if m.from().deferred {
 		m.into().body = bodyBytes
 		return nil
 	}
@@ -89,7 +89,7 @@ func (m *Msg) UnmarshalBody(bodyBytes []byte) error {
 
 // DeferBody makes UnmarshalBody keep the encoded bytes, for DecodeBody to decode later and on another goroutine. The
 // bytes must stay unchanged until then.
-func (m *Msg) DeferBody() { m.deferred = true }
+func (m *Msg) DeferBody() { m.into().deferred = true }
 
 // EncodedBody returns the received body as it came, nil when it was not deferred.
 func (m *Msg) EncodedBody() []byte { return m.from().body }

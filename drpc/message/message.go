@@ -108,7 +108,7 @@ type Msg struct {
 	mtype     byte
 	bodyCodec byte
 	statusOK  bool // an OK status was received; Status makes the value only when asked
-	deferred  bool // UnmarshalBody keeps the bytes instead of decoding them
+	redial    RedialPolicy
 	method    string
 	stat      *status.Status
 	meta      *gmap.Map // made when somebody changes it or asks for it
@@ -126,6 +126,8 @@ type received struct {
 	meta    []byte // a flat object of plain strings, in which a key can be found; else it is in Msg.meta
 	body    []byte // still encoded
 	newBody NewBodyFunc
+	// deferred says that UnmarshalBody keeps the bytes instead of decoding them.
+	deferred bool
 }
 
 // nothing is what a message has received that did not come from a peer. Nobody writes to it.

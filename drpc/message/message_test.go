@@ -42,7 +42,7 @@ func fill(t testing.TB, m *Msg) {
 	t.Helper()
 	m.Apply([]MsgSetting{
 		WithMType(TypeCall), WithBody("body"), WithTFilterPipe('5'), WithContext(t.Context()),
-		WithNewBody(func(Header) any { return nil }), WithStatus(status.New(1, "", "")),
+		WithNewBody(func(Header) any { return nil }), WithStatus(status.New(1, "", "")), WithFailFast(),
 	})
 	m.SetSeq(7)
 	m.SetBodyCodec(codec.NilCodecID + 1)
