@@ -233,7 +233,7 @@ func (c *callCmd) prepare(ctx context.Context) *Status {
 		return stat
 	}
 	if ctx.Err() != nil {
-		return c.sess.endedStatus(CodeWriteFailed, ctx)
+		return unsent(c.sess.endedStatus(CodeWriteFailed, ctx))
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (c *callCmd) prepare(ctx context.Context) *Status {
 // transmit sends the call over the next connection there is.
 func (c *callCmd) transmit(ctx context.Context) (*link, *Status) {
 	for {
-		l, stat := c.sess.acquire(ctx)
+		l, stat := c.sess.acquire(ctx, c.output.RedialPolicy())
 		if stat != nil {
 			return nil, stat
 		}
@@ -275,7 +275,7 @@ func (c *callCmd) send(ctx context.Context, l *link, wait bool) (sent bool, stat
 	}
 	frame, err := encodeGuarded(l, &c.output)
 	if err != nil {
-		return false, newStatus(CodeWriteFailed, err)
+		return false, notExecuted(CodeWriteFailed, err)
 	}
 	seq := c.output.Seq()
 	if !l.pending.add(seq, c) {

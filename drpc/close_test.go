@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -235,7 +236,10 @@ func TestCloseWaitsForHandlersAndPendingCalls(t *testing.T) {
 					t.Error("a closing session is in the hub")
 				}
 				if side == "of the handler" {
-					wantStatus(t, sess.Call("/wait", nil, nil).Status(), CodeConnClosed, "not executed")
+					stat := sess.Call("/wait", nil, nil).Status()
+					if wantStatus(t, stat, CodeBusy, "not executed"); !NotExecuted(stat) {
+						t.Errorf("NotExecuted does not know %v", stat)
+					}
 				}
 				answered.Store(true)
 				close(release)
@@ -471,7 +475,10 @@ func (bouncer) AfterAccept(EarlySession) *Status { return NewStatus(1001, "not y
 
 func TestCallAndPushWhileAnotherCloses(t *testing.T) {
 	rounds := 1000
-	if testing.Short() {
+	switch {
+	case os.Getenv("DMICRO_SOAK") != "":
+		rounds = 10_000
+	case testing.Short():
 		rounds = 50
 	}
 	before := runtime.NumGoroutine()
@@ -506,7 +513,7 @@ func TestCallAndPushWhileAnotherCloses(t *testing.T) {
 						stat = sess.Call("/echo", "x", nil).Status()
 					}
 					if stat != nil {
-						if stat.Code() != CodeConnClosed {
+						if stat.Code() != CodeConnClosed && !NotExecuted(stat) {
 							t.Errorf("status %v", stat)
 						}
 						return
@@ -625,7 +632,7 @@ func TestCloseUnderLoadAnswersWhatItHasExecuted(t *testing.T) {
 					var got []byte
 					stat := sess.Call("/work", nil, &got).Status()
 					if stat != nil {
-						if stat.Code() != CodeConnClosed {
+						if stat.Code() != CodeConnClosed && !NotExecuted(stat) {
 							t.Error(stat)
 						}
 						return

@@ -40,7 +40,8 @@ const (
 	CodeConflict int32 = 409
 	// CodeInternalServerError says that a handler or a hook panicked, or that its result cannot be sent.
 	CodeInternalServerError int32 = 500
-	// CodeBusy says that the receiver has too much to do. The call was not executed: repeating it is safe.
+	// CodeBusy says that the receiver has too much to do, or is leaving. The call was not executed: repeating it is safe,
+	// see NotExecuted.
 	CodeBusy int32 = 503
 	// CodeBadGateway says that a proxy did not reach the peer behind it.
 	CodeBadGateway int32 = 502

@@ -21,7 +21,6 @@ const (
 	defaultWriteTimeout     = 30 * time.Second
 	defaultMaxRequests      = 10_000
 	defaultHandshakeTimeout = 10 * time.Second
-	maxRedialInterval       = 30 * time.Second
 )
 
 // EndpointConfig configures an endpoint. The zero value is a working client; a server sets at least ListenPort, or
@@ -56,10 +55,11 @@ type EndpointConfig struct {
 	// DialTimeout bounds one attempt to connect; 0 leaves it to the system.
 	DialTimeout time.Duration `json:"dial_timeout"`
 	// RedialTimes is how often a dialled session tries to reconnect after each loss: 0 never, negative for ever. A
-	// first Dial makes as many attempts, at least one, and a single one where it is negative.
+	// connection that was lost again before it had lasted as long as the longest pause before it counts as an attempt
+	// that failed. A first Dial makes as many attempts, at least one, and a single one where it is negative.
 	RedialTimes int `json:"redial_times"`
 	// RedialInterval is the shortest pause between attempts, 100 ms by default. Pauses grow up to 30 s and are
-	// random, so that many clients do not come back at once.
+	// random, so that many clients do not come back at once; they are short again after a connection that has lasted.
 	RedialInterval time.Duration `json:"redial_interval"`
 
 	// MaxMessageSize is the largest frame in bytes, both ways; 0 follows SetReadLimit, which is 4 MiB by default.

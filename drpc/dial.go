@@ -3,7 +3,7 @@ package drpc
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"fmt"
 	"net"
 	"time"
 
@@ -42,7 +42,7 @@ func (s *session) dial() (*link, *Status) {
 	}); stat != nil {
 		return nil, stat
 	}
-	l, err := s.attempts(max(s.ep.cfg.RedialTimes, 1), false)
+	l, err := s.attempts(max(s.ep.cfg.RedialTimes, 1))
 	if err != nil {
 		s.dialFailed(err, false)
 		return nil, dialStatus(err)
@@ -75,13 +75,31 @@ func (s *session) live(l *link) {
 	s.ep.leave()
 }
 
+// RedialError is the cause of the status of calls and pushes over a session that has given up coming back, until a
+// later one brings it back.
+type RedialError struct {
+	// Addr is where the session was dialled to.
+	Addr string
+	// Attempts is how often it was tried since a connection last held.
+	Attempts int
+	// Err is what the last attempt failed with, or why there was none.
+	Err error
+}
+
+func (e *RedialError) Error() string {
+	return fmt.Sprintf("given up on %s after %d attempts: %v", e.Addr, e.Attempts, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *RedialError) Unwrap() error { return e.Err }
+
 // redial brings a lost session back, in state Redialing. It returns the new connection, which waits to be read, or nil
 // when the session is over. It runs on a goroutine that the endpoint counts.
 func (s *session) redial() *link {
 	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
 		return p.BeforeDial(s.target, true)
 	})
-	l, err := s.attempts(s.ep.cfg.RedialTimes, true)
+	l, err := s.reconnect()
 	if err == nil {
 		logInfof("redial ok (session %s, peer %s)", s.ID(), s.target)
 		return l
@@ -89,45 +107,64 @@ func (s *session) redial() *link {
 	if s.ctx.Err() != nil {
 		return nil // Close does the rest
 	}
-	logWarnf("redial fail (session %s, peer %s): %v", s.ID(), s.target, err)
+	s.mu.Lock()
+	s.failure = err
+	s.mu.Unlock()
+	logWarnf("redial fail (session %s): %v", s.ID(), err)
 	s.dialFailed(err, true)
 	s.move(stateRedialFailed)
 	s.passiveClosed()
 	return nil
 }
 
-// attempts connects, trying at most n times, or for ever if n is negative.
-func (s *session) attempts(n int, isRedial bool) (l *link, err error) {
-	cfg := &s.ep.cfg
-	longest := cfg.RedialInterval
-	for i := 0; n < 0 || i < n; i++ {
-		if i > 0 || isRedial {
-			// The pause is random over its whole range, so that the clients of a server that comes back do not all
-			// knock at the same moment. A first redial may be at once.
-			if !s.pause(jitter(i, cfg.RedialInterval, longest)) {
-				return nil, errSessionEnded
-			}
-			longest = min(2*longest, max(maxRedialInterval, cfg.RedialInterval))
+// attempts makes the first connection, trying n times.
+func (s *session) attempts(n int) (l *link, err error) {
+	for i := range n {
+		if i > 0 && !s.pause(jitter(i, s.ep.cfg.RedialInterval)) {
+			return nil, errSessionEnded
 		}
-		if l, err = s.connect(isRedial); err == nil {
+		if l, err = s.connect(false); err == nil || s.ctx.Err() != nil {
+			break
+		}
+	}
+	return l, err
+}
+
+// reconnect makes the next connection, trying as often as is configured since one last held.
+func (s *session) reconnect() (*link, error) {
+	err := errFlapping
+	for {
+		pause, ok := s.backoff.next(s.ep.cfg.RedialTimes)
+		if !ok {
+			return nil, &RedialError{Addr: s.target, Attempts: s.ep.cfg.RedialTimes, Err: err}
+		}
+		if !s.pause(pause) {
+			return nil, errSessionEnded
+		}
+		var l *link
+		if l, err = s.connect(true); err == nil {
 			return l, nil
 		}
 		if s.ctx.Err() != nil {
 			return nil, errSessionEnded
 		}
+		s.attemptFailed(err)
 	}
-	return nil, err
 }
 
-var errSessionEnded = errors.New("closed while dialling")
-
-// jitter picks the pause before attempt i.
-func jitter(i int, shortest, longest time.Duration) time.Duration {
-	if i == 0 {
-		return rand.N(shortest + 1)
-	}
-	return shortest + rand.N(longest-shortest+1)
+// attemptFailed tells those who wait for one attempt only.
+func (s *session) attemptFailed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failures++
+	s.failure = err
+	s.announceLocked()
 }
+
+var (
+	errSessionEnded = errors.New("closed while dialling")
+	errFlapping     = errors.New("no connection has held")
+)
 
 // pause waits, unless the session or the endpoint closes meanwhile.
 func (s *session) pause(d time.Duration) bool {

@@ -50,16 +50,16 @@ func (s *session) push(c *handlerCtx) *Status {
 		defer cancel()
 	}
 	if ctx.Err() != nil {
-		return s.endedStatus(CodeWriteFailed, ctx)
+		return unsent(s.endedStatus(CodeWriteFailed, ctx))
 	}
 	for {
-		l, stat := s.acquire(ctx)
+		l, stat := s.acquire(ctx, c.output.RedialPolicy())
 		if stat != nil {
 			return stat
 		}
 		frame, err := encodeGuarded(l, &c.output)
 		if err != nil {
-			return newStatus(CodeWriteFailed, err)
+			return notExecuted(CodeWriteFailed, err)
 		}
 		err = l.send(ctx, frame, true)
 		if !errors.Is(err, socket.ErrNotSent) {

@@ -2,8 +2,10 @@ package drpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,6 +55,17 @@ func (f *flakyServer) cut() {
 	f.e.RangeSession(func(s Session) bool {
 		_ = s.(*session).link.Load().sock.Raw().Close()
 		return true
+	})
+}
+
+// lasts waits until the connection of sess has lasted, so that the next outage is a new one.
+func lasts(t testing.TB, sess Session) {
+	t.Helper()
+	b := &sess.(*session).backoff
+	waitFor(t, "the connection to last", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.up != 0 && b.up.Since() >= ceiling(b.n, b.shortest)
 	})
 }
 
@@ -174,7 +187,7 @@ func TestHookOfRedialComesBeforeCalls(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for log.redials.Load() < 20 {
+			for log.redials.Load() < 8 {
 				if stat := sess.Call("/x", nil, nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
 					t.Errorf("status %v", stat)
 				}
@@ -238,6 +251,98 @@ func TestCallsWaitForTheRedial(t *testing.T) {
 	}
 }
 
+func TestPolicyOfMessagesBetweenTwoConnections(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	addr := srv.addr()
+	cfg := redialling(-1)
+	cfg.RedialInterval = 100 * time.Millisecond
+	sess := dial(t, newPeer(t, cfg), addr)
+	srv.stop()
+	waitFor(t, "the loss", func() bool { return !sess.Health() })
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	patient := sess.AsyncCall("/echo", "x", nil, nil, WithContext(ctx), WithRedialPolicy(RedialWait))
+	for what, stat := range map[string]*Status{
+		"call":              sess.Call("/echo", "x", nil, WithFailFast()).Status(),
+		"push":              sess.Push("/echo", "x", WithFailFast()),
+		"call for one dial": sess.Call("/echo", "x", nil, WithRedialPolicy(RedialOnce)).Status(),
+		"push for one dial": sess.Push("/echo", "x", WithRedialPolicy(RedialOnce)),
+	} {
+		if stat.Code() != CodeConnClosed || !NotExecuted(stat) || stat.Cause() == nil {
+			t.Errorf("%s: status %v", what, stat)
+		}
+	}
+	async := sess.AsyncCall("/echo", "x", nil, nil, WithFailFast())
+	eventually(t, "the asynchronous call to fail", async.Done())
+	wantStatus(t, async.Status(), CodeConnClosed, "between two connections")
+	var dialErr *net.OpError
+	if stat := sess.Call("/echo", "x", nil, WithRedialPolicy(RedialOnce)).Status(); !errors.As(stat.Cause(), &dialErr) {
+		t.Errorf("who waits for one dial is not told why it failed: %v", stat)
+	}
+	select {
+	case <-patient.Done():
+		t.Errorf("who waits for a connection was given up: %v", patient.Status())
+	default:
+	}
+	cancel()
+	eventually(t, "the patient call to be given up", patient.Done())
+	if stat := patient.Status(); stat.Code() != CodeHandleTimeout || !NotExecuted(stat) {
+		t.Errorf("status %v", stat)
+	}
+	srv.start()
+	if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
+		t.Error(stat)
+	}
+	if stat := sess.Call("/echo", "x", nil, WithFailFast()).Status(); stat != nil {
+		t.Errorf("over a connection: %v", stat)
+	}
+}
+
+func TestGivenUpSessionSaysWhy(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	sess := dial(t, newPeer(t, redialling(2), log), srv.addr())
+	log.refuse.Store(1 << 20)
+	srv.cut()
+	eventually(t, "the session to give up", sess.CloseNotify())
+	stat := sess.Call("/echo", "x", nil).Status()
+	var gaveUp *RedialError
+	if stat.Code() != CodeConnClosed || !NotExecuted(stat) || !errors.As(stat.Cause(), &gaveUp) {
+		t.Fatalf("status %v", stat)
+	}
+	if gaveUp.Addr != srv.addr() || gaveUp.Attempts != 2 || !strings.Contains(gaveUp.Error(), "refused") {
+		t.Errorf("%+v: %v", gaveUp, gaveUp)
+	}
+}
+
+func TestServerThatClosesAtOnceIsOneThatIsAway(t *testing.T) {
+	t.Parallel()
+	log := new(dialLog)
+	cfg := redialling(3)
+	cfg.RedialInterval = 50 * time.Millisecond
+	closed := new(hangUp)
+	addr := serve(t, newPeer(t, EndpointConfig{}, closed))
+	sess := dial(t, newPeer(t, cfg, log), addr)
+	eventually(t, "the session to give up", sess.CloseNotify())
+	// Every dial succeeds, and that counts for nothing.
+	if n := log.redials.Load(); n < 3 || n > 6 {
+		t.Errorf("%d redials, want the three of the budget, or up to twice as many where the machine made connections last", n)
+	}
+}
+
+// hangUp is a plugin that closes each session as soon as it is up.
+type hangUp struct{}
+
+func (*hangUp) Name() string { return "hang up" }
+
+func (*hangUp) AfterAccept(s EarlySession) *Status {
+	go func() { _ = s.(*session).Close() }()
+	return nil
+}
+
 func TestRedialTimesZeroNeverRedials(t *testing.T) {
 	t.Parallel()
 	srv := newFlakyServer(t, echoes)
@@ -266,6 +371,7 @@ func TestRedialTimesIsABudgetOfEachOutage(t *testing.T) {
 		if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
 			t.Fatalf("outage %d: %v", outage, stat)
 		}
+		lasts(t, sess)
 	}
 
 	log.redials.Store(0)
@@ -336,28 +442,6 @@ func TestDialTriesAsOftenAsConfigured(t *testing.T) {
 		}
 	}
 	waitFor(t, "the server to be rid of them", func() bool { return srv.e.CountSession() == 0 })
-}
-
-func TestPauseBeforeRedial(t *testing.T) {
-	t.Parallel()
-	const shortest = 100 * time.Millisecond
-	for i, longest := range map[int]time.Duration{0: shortest, 1: shortest, 2: 2 * shortest, 9: maxRedialInterval} {
-		lo, hi := shortest, longest
-		if i == 0 {
-			lo = 0
-		}
-		low, high := hi, time.Duration(0)
-		for range 2000 {
-			d := jitter(i, shortest, longest)
-			if d < lo || d > hi {
-				t.Fatalf("attempt %d waits %v, which is not from %v to %v", i, d, lo, hi)
-			}
-			low, high = min(low, d), max(high, d)
-		}
-		if spread := hi - lo; spread > 0 && (low > lo+spread/10 || high < hi-spread/10) {
-			t.Errorf("attempt %d waits from %v to %v, which is not all of %v to %v", i, low, high, lo, hi)
-		}
-	}
 }
 
 func TestRepliesStayOnTheConnectionOfTheirCall(t *testing.T) {

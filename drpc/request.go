@@ -72,7 +72,7 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 // route finds the handler of a request. A status says why there is none to run.
 func (e *endpoint) route(c *handlerCtx) *Status {
 	if c.sess.getState().closing() {
-		return newStatus(CodeConnClosed, errSessionClosing)
+		return newStatus(CodeBusy, errSessionClosing)
 	}
 	if len(c.hooks.read[c.kind.afterHeader]) > 0 {
 		c.link.beforeWait()

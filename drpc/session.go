@@ -40,6 +40,10 @@ type session struct {
 	changed chan struct{}
 	swap    *gmap.Map
 
+	backoff  backoff
+	failures uint64 // attempts to redial that have failed, under mu
+	failure  error  // why the last one has, or the session was given up, under mu
+
 	// link is the connection that calls use; early is the one that is being prepared.
 	link  atomic.Pointer[link]
 	early atomic.Pointer[link]
@@ -65,6 +69,7 @@ var (
 func (e *endpoint) newSession(target string, protoFunc []socket.ProtoFunc) *session {
 	s := &session{
 		ep: e, target: target, protoFunc: protoFunc, since: clock.Now(),
+		backoff:     backoff{shortest: e.cfg.RedialInterval},
 		changed:     make(chan struct{}),
 		idle:        make(chan struct{}, 1),
 		closeNotify: make(chan struct{}),
@@ -94,68 +99,94 @@ func (s *session) moveLocked(to state) bool {
 		return false
 	}
 	s.state.Store(int32(to))
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.announceLocked()
 	return true
 }
 
-// acquire returns the connection to use for a call or push. While the session is being redialled it waits until ctx
-// ends, and it starts a redial where an earlier one had given up.
-func (s *session) acquire(ctx context.Context) (*link, *Status) {
+// announceLocked wakes those who wait for a change.
+func (s *session) announceLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// acquire returns the connection to use for a call or push. While the session is being redialled it waits as policy
+// says, at most until ctx ends, and it starts a redial where an earlier one had given up.
+func (s *session) acquire(ctx context.Context, policy RedialPolicy) (*link, *Status) {
 	for {
-		l, changed, stat := s.tryAcquire()
+		l, g, stat := s.tryAcquire()
 		if l != nil || stat != nil {
 			return l, stat
 		}
-		if stat = s.awaitRedial(ctx, changed); stat != nil {
+		if policy == RedialFailFast {
+			return nil, notExecuted(CodeConnClosed, errBetween)
+		}
+		if stat = s.awaitRedial(ctx, policy, g); stat != nil {
 			return nil, stat
 		}
 	}
 }
 
-// tryAcquire returns the connection, or why there will be none, or the channel to wait for.
-func (s *session) tryAcquire() (*link, <-chan struct{}, *Status) {
+// errBetween is why a call that does not wait fails.
+var errBetween = errors.New("the session is between two connections, the message was not sent")
+
+// gap is what to wait for while a session is between two connections.
+type gap struct {
+	changed  <-chan struct{}
+	failures uint64 // attempts to connect that had failed until then
+}
+
+// tryAcquire returns the connection, or why there will be none, or what to wait for.
+func (s *session) tryAcquire() (*link, gap, *Status) {
 	// Without the lock for nearly every call. A link that is lost meanwhile sends nothing and says so.
 	if l := s.link.Load(); l != nil && s.getState() == stateOk {
-		return l, nil, nil
+		return l, gap{}, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.link.Load()
 	switch st := s.getState(); {
 	case st == stateOk:
-		return l, nil, nil
-	case l == nil && !st.closing():
-		return nil, nil, newStatus(CodeConnClosed, errors.New("session is not up yet"))
-	case st.closing() || !s.redials():
-		return nil, nil, newStatus(CodeConnClosed, nil)
+		return l, gap{}, nil
+	case st.closing():
+		return nil, gap{}, notExecuted(CodeConnClosed, nil)
+	case l == nil:
+		return nil, gap{}, notExecuted(CodeConnClosed, errors.New("session is not up yet"))
+	case st == stateRedialing || st == statePreparing:
+	case !s.redials():
+		return nil, gap{}, notExecuted(CodeConnClosed, nil)
 	case st == statePassiveClosed:
 		if !s.ep.enter() {
-			return nil, nil, newStatus(CodeConnClosed, ErrListenClosed)
+			return nil, gap{}, notExecuted(CodeConnClosed, ErrListenClosed)
 		}
+		s.backoff.renew()
 		s.moveLocked(stateRedialing)
 		go func() { s.live(s.redial()) }()
 	}
-	return nil, s.changed, nil
+	return nil, gap{s.changed, s.failures}, nil
 }
 
-// awaitRedial waits until the redial that is under way has come to an end.
-func (s *session) awaitRedial(ctx context.Context, changed <-chan struct{}) *Status {
+// awaitRedial waits until the redial that is under way has come to an end, or with RedialOnce the attempt.
+func (s *session) awaitRedial(ctx context.Context, policy RedialPolicy, g gap) *Status {
 	for {
 		select {
-		case <-changed:
+		case <-g.changed:
 		case <-ctx.Done():
-			return s.endedStatus(CodeHandleTimeout, ctx)
+			return unsent(s.endedStatus(CodeHandleTimeout, ctx))
 		}
 		s.mu.Lock()
-		st := s.getState()
-		changed = s.changed
+		st, failures, failure := s.getState(), s.failures, s.failure
+		g.changed = s.changed
 		s.mu.Unlock()
 		switch st {
 		case stateOk:
 			return nil
-		case stateRedialFailed, statePassiveClosed, stateActiveClosing, stateActiveClosed:
-			return newStatus(CodeConnClosed, nil)
+		case stateRedialFailed, statePassiveClosed:
+			return notExecuted(CodeConnClosed, failure)
+		case stateActiveClosing, stateActiveClosed:
+			return notExecuted(CodeConnClosed, nil)
+		}
+		if policy == RedialOnce && failures != g.failures {
+			return notExecuted(CodeConnClosed, failure)
 		}
 	}
 }
@@ -172,7 +203,7 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return s.endedStatus(CodeHandleTimeout, ctx)
+			return unsent(s.endedStatus(CodeHandleTimeout, ctx))
 		}
 	}
 }
@@ -291,6 +322,7 @@ func (s *session) lost(l *link) *link {
 		return nil
 	}
 	s.mu.Unlock()
+	s.backoff.ended()
 	s.ep.hub.remove(s)
 	if s.redials() && !s.ep.closing() && s.move(stateRedialing) {
 		return s.redial()
@@ -337,6 +369,7 @@ func (s *session) up(l *link) bool {
 		l.die(socket.ErrProactivelyCloseSocket)
 		return false
 	}
+	s.backoff.connected()
 	s.applyAge(l)
 	if old != nil {
 		s.ep.evict(old)

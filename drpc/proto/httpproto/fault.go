@@ -60,7 +60,7 @@ var reasons = map[int]string{
 // httpCodes are the HTTP statuses of the status codes of the framework, for clients that are no peers of it. Any other
 // code is one of the application, a 299.
 var httpCodes = map[int32]int{
-	102: 503, // the session is closing: the call was not executed
+	102: 503, // DMicro 1.x: the session is closing
 	400: 400, 401: 401, 404: 404, 405: 405, 408: 408, 409: 409, 413: 413, 415: 415, 417: 417, 431: 431,
 	500: 500, 501: 501, 502: 502, 503: 503, 505: 505,
 }

@@ -1,0 +1,87 @@
+package drpc
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/osgochina/dmicro/internal/clock"
+)
+
+// maxRedialInterval is the longest pause between two attempts, unless the shortest is longer.
+const maxRedialInterval = 30 * time.Second
+
+// backoff is the pauses between the attempts of one session to connect. They grow with each attempt and are random over
+// their whole range, so that the clients of a server that comes back do not all knock at the same moment.
+//
+// A connection ends the series only when it has lasted as long as the longest pause it took to get it: a server that
+// accepts and closes at once so sees no more attempts than one that is not there. Safe for concurrent use.
+type backoff struct {
+	shortest time.Duration
+
+	mu sync.Mutex
+	n  int        // attempts since a connection lasted
+	up clock.Time // when the last connection came up; 0 while there is none
+}
+
+// next is the pause before the next attempt. Where limit is not negative, only so many attempts are made in a series, and
+// ok is false after these.
+func (b *backoff) next(limit int) (pause time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if limit >= 0 && b.n >= limit {
+		return 0, false
+	}
+	pause = jitter(b.n, b.shortest)
+	b.n++
+	return pause, true
+}
+
+// connected notes that a connection is up.
+func (b *backoff) connected() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.up = clock.Now()
+}
+
+// ended notes that the connection is of no more use, and begins a new series if it has lasted. It reports whether it
+// has.
+func (b *backoff) ended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == 0 {
+		return false
+	}
+	lasted := b.up.Since() >= ceiling(b.n, b.shortest)
+	b.up = 0
+	if lasted {
+		b.n = 0
+	}
+	return lasted
+}
+
+// renew begins a new series.
+func (b *backoff) renew() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n, b.up = 0, 0
+}
+
+// ceiling is the longest pause before attempt n, counted from 0.
+func ceiling(n int, shortest time.Duration) time.Duration {
+	longest := max(maxRedialInterval, shortest)
+	for d := shortest; ; d *= 2 {
+		if n <= 1 || d >= longest {
+			return min(d, longest)
+		}
+		n--
+	}
+}
+
+// jitter picks the pause before attempt n. The first may be at once.
+func jitter(n int, shortest time.Duration) time.Duration {
+	if n == 0 {
+		return rand.N(shortest + 1)
+	}
+	return shortest + rand.N(ceiling(n, shortest)-shortest+1)
+}
