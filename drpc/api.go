@@ -116,9 +116,10 @@ type EarlySession interface {
 	// EarlySend sends one message of any type and returns when it was written.
 	EarlySend(mType byte, serviceMethod string, body any, stat *status.Status, setting ...message.MsgSetting) (opStat *status.Status)
 	// EarlyReceive reads one message, whose body is decoded into what newArgs returns. A failure is the status of
-	// the message it returns. ctx bounds the wait, else the context age of the session.
+	// the message it returns. ctx bounds the wait, else the context age of the session; FirstFrameTimeout does where
+	// neither says how long.
 	EarlyReceive(newArgs message.NewBodyFunc, ctx ...context.Context) (input message.Message)
-	// EarlyCall sends a CALL and waits for its REPLY.
+	// EarlyCall sends a CALL and waits for its REPLY, as long as EarlyReceive does.
 	EarlyCall(serviceMethod string, args, reply any, callSetting ...message.MsgSetting) (opStat *status.Status)
 	// EarlyReply answers a message of EarlyReceive.
 	EarlyReply(req message.Message, body any, stat *status.Status, setting ...message.MsgSetting) (opStat *status.Status)

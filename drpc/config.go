@@ -19,8 +19,15 @@ const (
 	defaultIP               = "0.0.0.0"
 	defaultRedialInterval   = 100 * time.Millisecond
 	defaultWriteTimeout     = 30 * time.Second
-	defaultMaxRequests      = 10_000
 	defaultHandshakeTimeout = 10 * time.Second
+
+	defaultMaxSessions             = 100_000
+	defaultMaxRequests             = 10_000
+	defaultMaxEndpointRequests     = 100_000
+	defaultMaxRequestBytes         = 256 << 20
+	defaultMaxEndpointRequestBytes = 1 << 30
+	defaultFirstFrameTimeout       = 60 * time.Second
+	defaultFrameTimeout            = 30 * time.Second
 )
 
 // EndpointConfig configures an endpoint. The zero value is a working client; a server sets at least ListenPort, or
@@ -69,11 +76,34 @@ type EndpointConfig struct {
 	// WriteTimeout ends a session whose peer reads nothing for that long while something is to be written; 30 s by
 	// default, negative is no limit.
 	WriteTimeout time.Duration `json:"write_timeout"`
+	// MaxSessions is how many accepted sessions there may be at the same time, those whose handshake is under way
+	// included; 100,000 by default, negative is no limit. A connection above it is closed at once, before a TLS
+	// handshake, and counted in a warning that is logged every ten seconds at most. Sessions that the program dials do
+	// not count.
+	MaxSessions int `json:"max_sessions"`
 	// MaxRequests is how many calls and pushes of one session are handled at the same time; 10,000 by default, negative
-	// is no limit. A call above it is answered with CodeBusy and not executed, a push is dropped.
+	// is no limit. A call above it is answered with CodeBusy at once and not executed, a push is dropped.
 	MaxRequests int `json:"max_requests"`
-	// HandshakeTimeout bounds a TLS handshake; 10 s by default.
+	// MaxEndpointRequests is MaxRequests for all sessions together; 100,000 by default, negative is no limit.
+	MaxEndpointRequests int `json:"max_endpoint_requests"`
+	// MaxRequestBytes is how many bytes of calls and pushes of one session are held for their handlers at the same
+	// time, as received or as inflated, whichever is more; 256 MiB by default, negative is no limit. What is above it
+	// is treated as above MaxRequests, but a request that is the only one of its session. Those of up to 4 KiB are not
+	// counted: their number is bounded.
+	MaxRequestBytes int64 `json:"max_request_bytes"`
+	// MaxEndpointRequestBytes is MaxRequestBytes for all sessions together; 1 GiB by default, negative is no limit.
+	MaxEndpointRequestBytes int64 `json:"max_endpoint_request_bytes"`
+	// HandshakeTimeout bounds a TLS handshake; 10 s by default, negative is no limit.
 	HandshakeTimeout time.Duration `json:"handshake_timeout"`
+	// FirstFrameTimeout ends an accepted connection whose peer says nothing: within this time from the accept on its
+	// first message must have come, whole; 60 s by default, negative is no limit. A peer that only listens is spared
+	// where this side has sent it something since its session was up, or where it answers the pings of its transport,
+	// as WebSocket clients do. It also bounds each Early method that has no other bound, on both sides.
+	FirstFrameTimeout time.Duration `json:"first_frame_timeout"`
+	// FrameTimeout ends a connection whose peer begins a message and does not finish it: that long it may take for
+	// each MiB, or part of one, of a message; 30 s by default, negative is no limit. A protocol that knows only Pack
+	// and Unpack is not bounded by it.
+	FrameTimeout time.Duration `json:"frame_timeout"`
 
 	bodyCodec codec.Codec
 	transport netproto.Transport
@@ -109,8 +139,14 @@ func (c *EndpointConfig) complete() error {
 		c.OutboxSize = socket.DefaultOutboxSize
 	}
 	setDefault(&c.WriteTimeout, defaultWriteTimeout)
-	setDefault(&c.MaxRequests, defaultMaxRequests)
 	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
+	setDefault(&c.MaxSessions, defaultMaxSessions)
+	setDefault(&c.MaxRequests, defaultMaxRequests)
+	setDefault(&c.MaxEndpointRequests, defaultMaxEndpointRequests)
+	setDefault(&c.MaxRequestBytes, defaultMaxRequestBytes)
+	setDefault(&c.MaxEndpointRequestBytes, defaultMaxEndpointRequestBytes)
+	setDefault(&c.FirstFrameTimeout, defaultFirstFrameTimeout)
+	setDefault(&c.FrameTimeout, defaultFrameTimeout)
 	c.DefaultSessionAge = max(c.DefaultSessionAge, 0)
 	c.DefaultContextAge = max(c.DefaultContextAge, 0)
 	c.HandleTimeout = max(c.HandleTimeout, 0)

@@ -39,6 +39,7 @@ type handlerVars struct {
 	timed    bool // whether the handler is quick is found out with this request
 	// answered says that the reply was written.
 	answered bool
+	held     int64 // bytes that count as held for it; see load
 
 	replyCodec byte
 	swap       *gmap.Map

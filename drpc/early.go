@@ -80,20 +80,30 @@ func (s *session) EarlyReceive(newArgs message.NewBodyFunc, ctx ...context.Conte
 	m := message.NewMessage(message.WithNewBody(newArgs))
 	l, stat := s.preparing()
 	if stat == nil {
-		bound := context.Background()
+		base, age := context.Background(), s.ContextAge()
 		if len(ctx) > 0 && ctx[0] != nil {
-			bound = ctx[0]
-		} else if age := s.ContextAge(); age > 0 {
-			var cancel context.CancelFunc
-			bound, cancel = context.WithTimeout(bound, age)
-			defer cancel()
+			base, age = ctx[0], 0
 		}
+		bound, cancel := s.boundEarly(base, age)
+		defer cancel()
 		stat = s.receiveDirect(bound, l, m)
 	}
 	if stat != nil {
 		m.SetStatus(stat)
 	}
 	return m
+}
+
+// boundEarly bounds the wait for a peer in the early phase by age, and by the time for the first message where neither
+// that nor ctx does.
+func (s *session) boundEarly(ctx context.Context, age time.Duration) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); age <= 0 && !bounded {
+		age = s.ep.cfg.FirstFrameTimeout
+	}
+	if age <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, age)
 }
 
 // receiveDirect reads into m until ctx ends.
@@ -115,10 +125,12 @@ func (s *session) receiveDirect(ctx context.Context, l *link, m message.Message)
 	if err != nil {
 		return newStatus(CodeConnClosed, err)
 	}
+	l.silence.broken()
 	return nil
 }
 
-// EarlyCall sends a CALL and waits for its REPLY, at most as long as its context or the context age.
+// EarlyCall sends a CALL and waits for its REPLY, at most as long as its context or the context age, and the
+// time for the first message without either.
 func (s *session) EarlyCall(serviceMethod string, args, reply any, callSetting ...message.MsgSetting) *status.Status {
 	l, stat := s.preparing()
 	if stat != nil {
@@ -126,12 +138,8 @@ func (s *session) EarlyCall(serviceMethod string, args, reply any, callSetting .
 	}
 	var m message.Msg
 	s.fill(&m, message.TypeCall, serviceMethod, args, callSetting)
-	ctx := m.Context()
-	if age := s.ContextAge(); age > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, age)
-		defer cancel()
-	}
+	ctx, cancel := s.boundEarly(m.Context(), s.ContextAge())
+	defer cancel()
 	if stat = l.write(ctx, &m, true); stat != nil {
 		return stat
 	}

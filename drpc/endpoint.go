@@ -32,9 +32,12 @@ type endpoint struct {
 
 	counters  counters
 	observers observers
+	load      load  // of all sessions
+	crowd     tally // connections above MaxSessions
 
 	mu        sync.Mutex
 	isClosing bool
+	accepted  int // sessions that count against MaxSessions, and what is to become one
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{} // also those that are not up yet or not any more
 	running   int                   // goroutines that read, accept or dial
@@ -104,6 +107,29 @@ func (e *endpoint) enter() bool {
 	return true
 }
 
+// enterAccepted is enter for an accepted connection, which counts as a session from then on, until leaveAccepted.
+func (e *endpoint) enterAccepted() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.isClosing:
+		return ErrListenClosed
+	case above(e.accepted+1, e.cfg.MaxSessions):
+		return errTooManySessions
+	}
+	e.running++
+	e.accepted++
+	return nil
+}
+
+// leaveAccepted takes back enterAccepted for a connection that did not become a session.
+func (e *endpoint) leaveAccepted() {
+	e.mu.Lock()
+	e.accepted--
+	e.mu.Unlock()
+	e.leave()
+}
+
 func (e *endpoint) leave() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -133,6 +159,9 @@ func (e *endpoint) remember(s *session) bool {
 func (e *endpoint) forget(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if _, known := e.sessions[s]; known && s.accepted {
+		e.accepted--
+	}
 	delete(e.sessions, s)
 	e.retire(s)
 }

@@ -32,8 +32,12 @@ type link struct {
 	// running is the number of requests received and not answered yet.
 	running atomic.Int32
 	cancels cancels
+	// held is the bytes of those that count.
+	held atomic.Int64
 	// served says that the peer has called over this link, so that it may wait for replies.
 	served atomic.Bool
+
+	silence silence
 
 	once sync.Once
 	gone chan struct{} // closed when the link is of no more use
@@ -57,6 +61,7 @@ func (s *session) newLink(conn net.Conn) *link {
 		SizeLimit:    cfg.MaxMessageSize,
 		OutboxSize:   cfg.OutboxSize,
 		WriteTimeout: max(cfg.WriteTimeout, 0),
+		FrameTimeout: max(cfg.FrameTimeout, 0),
 		OnWriteError: l.writeFailed,
 		Go:           s.ep.workers.goFunc,
 		BeforeWait:   l.beforeWait,
@@ -79,6 +84,7 @@ func (l *link) die(err error) {
 	l.once.Do(func() {
 		l.err = err
 		close(l.gone)
+		l.silence.stop()
 		l.cancelContext()
 		l.closeErr = l.sock.Close()
 		stat := closedStatus(err)
@@ -242,6 +248,7 @@ func (l *link) readAll() (err error) {
 			ep.putCtx(c)
 			return err
 		}
+		l.silence.broken()
 		c.start = l.sock.ReceivedAt()
 		l.hold()
 		if err = l.dispatch(c); err != nil {

@@ -74,11 +74,15 @@ func (e *endpoint) accept(ln net.Listener, protoFunc []socket.ProtoFunc) error {
 		conn, err := ln.Accept()
 		if err == nil {
 			pause = 0
-			if !e.enter() {
+			switch err = e.enterAccepted(); err {
+			case nil:
+				go e.serve(conn, protoFunc)
+			case errTooManySessions:
+				e.refuse(conn)
+			default:
 				_ = conn.Close() // refused: nobody is there to tell
-				return ErrListenClosed
+				return err
 			}
-			go e.serve(conn, protoFunc)
 			continue
 		}
 		if e.closing() {
@@ -97,70 +101,95 @@ func (e *endpoint) accept(ln net.Listener, protoFunc []socket.ProtoFunc) error {
 	}
 }
 
+// errTooManySessions is why a connection is refused above MaxSessions.
+var errTooManySessions = errors.New("too many sessions")
+
+// refuse closes a connection above MaxSessions. Accepting goes on rather than to pause: a client that is turned away at
+// once can go elsewhere, or come back later.
+func (e *endpoint) refuse(conn net.Conn) {
+	_ = conn.Close() // refused: nobody is there to tell
+	e.counters.sessionsRefused.Add(1)
+	if n := e.crowd.note(); n > 0 {
+		logWarnf("%d connections were refused, the last one of %s: there are %d sessions, as many as MaxSessions allows",
+			n, conn.RemoteAddr(), e.cfg.MaxSessions)
+	}
+}
+
 // serve is the life of an accepted connection.
 func (e *endpoint) serve(conn net.Conn, protoFunc []socket.ProtoFunc) {
-	secured, err := e.secureServer(conn)
-	if err != nil {
-		logDebugf("connection of %s: %v", conn.RemoteAddr(), err)
-		e.leave()
+	l, stat := e.receive(conn, protoFunc)
+	if stat != nil {
+		logDebugf("connection of %s: %v", conn.RemoteAddr(), stat)
 		return
 	}
-	if l, stat := e.admit(secured, protoFunc); stat == nil {
-		l.sess.live(l)
-	} else {
-		e.leave()
-	}
+	l.sess.live(l)
 }
 
 // ServeConn serves a connection that somebody else accepted.
 func (e *endpoint) ServeConn(conn net.Conn, protoFunc ...socket.ProtoFunc) (Session, *status.Status) {
-	if !e.enter() {
+	switch err := e.enterAccepted(); err {
+	case nil:
+	case errTooManySessions:
+		e.refuse(conn)
+		return nil, newStatus(CodeBusy, err)
+	default:
 		_ = conn.Close() // refused: the status says so
-		return nil, newStatus(CodeWrongConn, ErrListenClosed)
-	}
-	secured, err := e.secureServer(conn)
-	if err != nil {
-		e.leave()
 		return nil, newStatus(CodeWrongConn, err)
 	}
-	l, stat := e.admit(secured, protoFunc)
+	l, stat := e.receive(conn, protoFunc)
 	if stat != nil {
-		e.leave()
 		return nil, stat
 	}
 	go l.sess.live(l)
 	return l.sess, nil
 }
 
-// admit makes a session of an accepted connection and runs its AfterAccept hooks. With a nil status the session is up
-// and its connection waits to be read.
-func (e *endpoint) admit(conn net.Conn, protoFunc []socket.ProtoFunc) (*link, *Status) {
+// receive makes a session of a connection that was counted by enterAccepted. With a nil status the session is up, and its
+// connection waits to be read.
+func (e *endpoint) receive(conn net.Conn, protoFunc []socket.ProtoFunc) (*link, *Status) {
+	accepted := time.Now()
+	secured, err := e.secureServer(conn)
+	if err != nil {
+		e.leaveAccepted()
+		return nil, newStatus(CodeWrongConn, err)
+	}
 	e.serves.Store(true)
-	socket.TryOptimize(conn)
 	s := e.newSession("", protoFunc)
-	l := s.newLink(conn)
+	s.accepted = true
+	socket.TryOptimize(secured)
+	l := s.newLink(secured)
+	l.limitSilence(accepted)
 	s.early.Store(l)
 	s.setAddrID(conn.RemoteAddr())
 	if !e.remember(s) {
 		l.die(nil)
+		e.leaveAccepted()
 		return nil, newStatus(CodeWrongConn, ErrListenClosed)
 	}
+	if stat := e.admit(l); stat != nil {
+		e.leave()
+		return nil, stat
+	}
+	return l, nil
+}
+
+// admit runs the AfterAccept hooks of an accepted connection.
+func (e *endpoint) admit(l *link) *Status {
+	s := l.sess
 	stat := runRareStatus(e.plugins.hooks(), hookAfterAccept, CodeInternalServerError, func(p AfterAcceptPlugin) *Status {
 		return p.AfterAccept(s)
 	})
 	if stat == nil && s.up(l) {
 		e.counters.accepted.Add(1)
-		return l, nil
+		return nil
 	}
 	if stat == nil {
 		stat = newStatus(CodeConnClosed, errors.New("closed while it was accepted"))
-	} else {
-		logDebugf("connection of %s was not accepted: %v", conn.RemoteAddr(), stat)
 	}
 	if err := s.close(false); err != nil {
 		logDebugf("closing a connection that was not accepted: %v", err)
 	}
-	return nil, stat
+	return stat
 }
 
 var anonymous atomic.Uint64

@@ -33,7 +33,6 @@ var (
 var (
 	errNoServiceMethod = errors.New("invalid service method for message")
 	errGoexit          = errors.New("the handler has ended its goroutine")
-	errBusy            = errors.New("the session has too many requests at work, this one was not executed")
 	errSessionClosing  = errors.New("session is closing, the call was not executed")
 )
 
@@ -45,19 +44,19 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 	c.kind = kind
 	c.hooks = s.ep.plugins.hooks()
 	c.counted = s.begin()
-	running := int(l.running.Add(1))
+	overload := l.begin(c)
 	if kind.answered {
 		l.cancels.begin(c.input.Seq())
 		if !l.served.Load() {
 			l.served.Store(true)
 		}
 	}
-	if limit := s.ep.cfg.MaxRequests; limit > 0 && running > limit {
+	if overload != nil {
 		// Answered here and not by a worker: a peer that sends without reading shall wait for itself, and not cost a
 		// goroutine for each message.
 		l.beforeWait()
 		s.ep.counters.refused.Add(1)
-		c.stat = newStatus(CodeBusy, errBusy)
+		c.stat = newStatus(CodeBusy, overload)
 		c.run()
 		return true
 	}
@@ -156,7 +155,7 @@ func (c *handlerCtx) abandoned() {
 // done takes back what a request has occupied.
 func (c *handlerCtx) done() {
 	s, l, counted := c.sess, c.link, c.counted
-	l.running.Add(-1)
+	l.end(c)
 	l.cancels.settled(&l.running)
 	s.ep.putCtx(c)
 	if counted {

@@ -22,6 +22,7 @@ type session struct {
 	ep        *endpoint
 	protoFunc []socket.ProtoFunc
 	target    string // address to redial; empty for accepted sessions
+	accepted  bool   // counts against MaxSessions
 
 	since    clock.Time     // when it was accepted or dialled
 	traffic  socket.Traffic // of all its connections
@@ -357,6 +358,7 @@ func (s *session) disconnected() {
 // up makes l the connection of the session. The reader is not running yet.
 func (s *session) up(l *link) bool {
 	var old *session
+	l.silence.greeted.Store(s.traffic.BytesOut())
 	s.mu.Lock()
 	s.link.Store(l)
 	s.early.Store(nil)

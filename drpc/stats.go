@@ -34,8 +34,8 @@ type EndpointStats struct {
 	// Accepted, Dialed and Redials count the connections that came up, each in its way; DialsFailed those that were given
 	// up after the last attempt.
 	Accepted, Dialed, Redials, DialsFailed uint64
-	// Refused counts the calls and pushes that were over a limit.
-	Refused uint64
+	// Refused counts the calls and pushes that were over a limit, SessionsRefused the connections.
+	Refused, SessionsRefused uint64
 	// BytesIn and BytesOut are the bytes of all sessions, also of those that are over.
 	BytesIn, BytesOut uint64
 	// Serving, Waiting, Calling and Queued are the sums of SessionStats.
@@ -47,7 +47,7 @@ type EndpointStats struct {
 
 // counters are what an endpoint counts outside of the path of a message.
 type counters struct {
-	accepted, dialed, redials, dialsFailed, refused atomic.Uint64
+	accepted, dialed, redials, dialsFailed, refused, sessionsRefused atomic.Uint64
 }
 
 // traffic is bytes both ways.
@@ -80,7 +80,7 @@ func (e *endpoint) Stats() EndpointStats {
 	n := &e.counters
 	st := EndpointStats{
 		Sessions: e.CountSession(), Accepted: n.accepted.Load(), Dialed: n.dialed.Load(), Redials: n.redials.Load(),
-		DialsFailed: n.dialsFailed.Load(), Refused: n.refused.Load(),
+		DialsFailed: n.dialsFailed.Load(), Refused: n.refused.Load(), SessionsRefused: n.sessionsRefused.Load(),
 		Workers: int(e.workers.alive.Load()), IdleWorkers: int(e.workers.idle.Load()),
 	}
 	sessions, total := e.counted()

@@ -30,6 +30,9 @@ type Options struct {
 	// WriteTimeout ends a connection whose peer takes no bytes for that long; 0 is no timeout. Over TCP on Linux it also
 	// counts for what the system has taken and the peer has not, from 10 s on.
 	WriteTimeout time.Duration
+	// FrameTimeout ends a connection whose peer has begun a frame and does not finish it: that long it may take for
+	// each MiB or part of one; 0 is no timeout. It needs a protocol with a fast path.
+	FrameTimeout time.Duration
 	// OnWriteError is called once, from the goroutine that noticed, when a write failed and the connection is of no
 	// more use.
 	OnWriteError func(error)
@@ -63,6 +66,8 @@ type Conn struct {
 	id     string
 	swap   *gmap.Map
 	closed atomic.Bool
+	// reason is why Abort closed the connection.
+	reason atomic.Pointer[error]
 }
 
 var _ Socket = (*Conn)(nil)
@@ -81,6 +86,9 @@ func New(c net.Conn, opts Options, protoFunc ...ProtoFunc) *Conn {
 	limitSilence(c, opts.WriteTimeout)
 	s := &Conn{opts: opts, conn: c}
 	s.in.conn, s.in.beforeWait, s.in.traffic = c, opts.BeforeWait, opts.Traffic
+	if opts.FrameTimeout > 0 {
+		s.in.watch = &frameWatch{timeout: opts.FrameTimeout, cut: func() { s.Abort(ErrSlowFrame) }}
+	}
 	s.out = s.newOutbox()
 	s.setProto(protoFunc)
 	return s
@@ -261,6 +269,9 @@ func (s *Conn) ReadMessage(m Message) error {
 
 // readError tells an end that this side caused from all others.
 func (s *Conn) readError(err error) error {
+	if reason := s.reason.Load(); err != nil && reason != nil {
+		return *reason
+	}
 	if err != nil && s.closed.Load() {
 		return ErrProactivelyCloseSocket
 	}
@@ -340,11 +351,24 @@ func (s *Conn) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.in.watch.stop()
+	return s.shut(ErrProactivelyCloseSocket)
+}
+
+// Abort ends the connection because of what the peer does, or does not do: what is read or sent from now on fails with
+// reason. The first reason counts. Close is still to be called. Safe for concurrent use.
+func (s *Conn) Abort(reason error) {
+	if s.reason.CompareAndSwap(nil, &reason) {
+		_ = s.shut(reason) // of no interest beside the reason
+	}
+}
+
+func (s *Conn) shut(reason error) error {
 	// First the reason, then the deed: senders shall not learn of it by an error of the connection.
 	s.mu.Lock()
 	conn, out := s.conn, s.out
 	s.mu.Unlock()
-	out.fail(ErrProactivelyCloseSocket)
+	out.fail(reason)
 	return conn.Close()
 }
 
@@ -363,6 +387,9 @@ func (s *Conn) Reset(netConn net.Conn, protoFunc ...ProtoFunc) {
 	}
 	if len(protoFunc) > 0 || netConn != nil {
 		s.setProto(protoFunc)
+	}
+	if reason := s.reason.Load(); reason != nil {
+		_ = s.shut(*reason) // an Abort of meanwhile has closed the connection before, and not this one
 	}
 }
 

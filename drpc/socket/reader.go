@@ -30,6 +30,11 @@ type frameReader struct {
 	beforeWait func()
 	traffic    *Traffic // nil counts nothing
 
+	// watch ends a connection whose peer does not finish what it began; nil is none. watched says that it knows of an
+	// unfinished frame.
+	watch   *frameWatch
+	watched bool
+
 	buf *bufpool.Buf // length is what was filled
 	pos int          // start of what was not consumed yet
 	at  clock.Time   // when bytes last came, a clock that costs nothing to read
@@ -57,6 +62,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 				frame := bufpool.Get(n)
 				frame.B = append(frame.B, have[:n]...)
 				r.pos += n
+				r.finished()
 				return frame, nil
 			}
 			if n > busyBuffer/2 {
@@ -65,7 +71,9 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 		} else if err := message.CheckSize(uint64(len(have)), limit); err != nil {
 			return nil, err
 		}
-		seen = len(have)
+		if seen = len(have); seen > 0 {
+			r.unfinished(max(n, seen))
+		}
 		if err := r.fill(n); err != nil {
 			if err == io.EOF && len(have) > 0 {
 				err = io.ErrUnexpectedEOF
@@ -78,6 +86,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 // large reads a frame of n bytes straight into a buffer of its own.
 func (r *frameReader) large(n int) (*bufpool.Buf, error) {
 	r.wait()
+	r.unfinished(n)
 	have := r.buf.B[r.pos:]
 	frame := bufpool.Get(min(n, max(firstFill, len(have))))
 	frame.B = append(frame.B, have...)
@@ -97,7 +106,28 @@ func (r *frameReader) large(n int) (*bufpool.Buf, error) {
 			return nil, err
 		}
 	}
+	r.finished()
 	return frame, nil
+}
+
+// unfinished tells the watch of a frame of size bytes that has not come whole. The size may be what has come so far.
+func (r *frameReader) unfinished(size int) {
+	if r.watch == nil {
+		return
+	}
+	r.watch.size.Store(int64(size))
+	if !r.watched {
+		r.watched = true
+		r.watch.begin(r.at)
+	}
+}
+
+// finished tells the watch that the frame has come.
+func (r *frameReader) finished() {
+	if r.watched {
+		r.watched = false
+		r.watch.began.Store(0)
+	}
 }
 
 // came notes that n bytes came in.
