@@ -27,7 +27,10 @@ func TestConfigurationHasDefaults(t *testing.T) {
 	want := EndpointConfig{
 		Network: "tcp", ListenIP: "0.0.0.0", LocalIP: "0.0.0.0", DefaultBodyCodec: "json",
 		RedialInterval: 100 * time.Millisecond,
-		OutboxSize:     4 << 20, WriteTimeout: 30 * time.Second, MaxRequests: 10_000, HandshakeTimeout: 10 * time.Second,
+		OutboxSize:     4 << 20, WriteTimeout: 30 * time.Second, HandshakeTimeout: 10 * time.Second,
+		MaxSessions: 100_000, MaxRequests: 10_000, MaxEndpointRequests: 100_000,
+		MaxRequestBytes: 256 << 20, MaxEndpointRequestBytes: 1 << 30,
+		FirstFrameTimeout: time.Minute, FrameTimeout: 30 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

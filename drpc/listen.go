@@ -107,8 +107,8 @@ var errTooManySessions = errors.New("too many sessions")
 // refuse closes a connection above MaxSessions. Accepting goes on rather than to pause: a client that is turned away at
 // once can go elsewhere, or come back later.
 func (e *endpoint) refuse(conn net.Conn) {
-	_ = conn.Close() // refused: nobody is there to tell
 	e.counters.sessionsRefused.Add(1)
+	_ = conn.Close() // refused: nobody is there to tell
 	if n := e.crowd.note(); n > 0 {
 		logWarnf("%d connections were refused, the last one of %s: there are %d sessions, as many as MaxSessions allows",
 			n, conn.RemoteAddr(), e.cfg.MaxSessions)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/socket"
 )
 
 const (
@@ -25,7 +26,11 @@ const (
 	lingerBytes = 1 << 20
 	// libraryBuffer is the read buffer of the library. It need not be large, as feed has one.
 	libraryBuffer = 512
+	// partsTime is how long a message may take that comes in several frames, which the session sees when it is whole.
+	partsTime = 2 * time.Minute
 )
+
+var errParts = fmt.Errorf("a message in several frames took more than %v: %w", partsTime, socket.ErrSlowFrame)
 
 var errEmpty = fmt.Errorf("%w: empty websocket message", proto.ErrMalformed)
 
@@ -141,7 +146,9 @@ func (c *Conn) next() error {
 	}
 	c.body, c.rest = r, c.wire.in.head.size
 	if !c.wire.in.head.final {
+		late := time.AfterFunc(partsTime, func() { c.cut(errParts) })
 		whole, err := io.ReadAll(r)
+		late.Stop()
 		if err != nil {
 			return err
 		}
@@ -253,6 +260,9 @@ func (c *Conn) cutReason() error {
 	defer c.mu.Unlock()
 	return c.reason
 }
+
+// Heard reports whether the peer has sent a ping, or answered one: it is there, whether or not it has sent a message.
+func (c *Conn) Heard() bool { return c.wire.in.control.Load() }
 
 // LocalAddr returns the local address.
 func (c *Conn) LocalAddr() net.Addr { return c.wire.LocalAddr() }

@@ -71,6 +71,8 @@ type feed struct {
 	line   int
 
 	at atomic.Int64 // clock.Time when bytes last came
+	// control says that a whole ping or pong has come.
+	control atomic.Bool
 }
 
 func (f *feed) unread() []byte {
@@ -97,7 +99,7 @@ func (f *feed) Read(b []byte) (int, error) {
 		if len(b) >= idleBuffer {
 			n, err := f.conn.Read(b)
 			f.noted(n)
-			f.left -= int64(n)
+			f.took(n)
 			return n, err
 		}
 		if err := f.fill(); err != nil {
@@ -106,8 +108,16 @@ func (f *feed) Read(b []byte) (int, error) {
 	}
 	n := copy(b, f.unread())
 	f.pos += n
-	f.left -= int64(n)
+	f.took(n)
 	return n, nil
+}
+
+// took notes that n bytes of the frame were handed out.
+func (f *feed) took(n int) {
+	f.left -= int64(n)
+	if f.left == 0 && (f.head.opcode == opPing || f.head.opcode == opPong) && !f.control.Load() {
+		f.control.Store(true)
+	}
 }
 
 // begin reads on to the next header.

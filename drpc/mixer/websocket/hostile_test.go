@@ -331,3 +331,26 @@ func TestMutatedFramesLeaveNothingBehind(t *testing.T) {
 		})
 	}
 }
+
+func TestSilentPeersAreClosedUnlessTheyAnswerPings(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, "/", drpc.EndpointConfig{FirstFrameTimeout: 3 * time.Second})
+	addEcho(s)
+	addr := serve(t, s)
+	answers, begins, silent := upgraded(t, addr), upgraded(t, addr), upgraded(t, addr)
+	answers.send(testFrame(0x8a, "as to a ping"))
+	half := testFrame(0x8a, "as to a ping")
+	begins.send(half[:len(half)-1])
+	for _, p := range []*peer{begins, silent} {
+		if _, _, err := p.next(); err == nil {
+			_, _, err = p.next() // after a close frame
+			if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("a silent peer is not closed: %v", err)
+			}
+		}
+	}
+	answers.send(testFrame(0x82, echoCall(1, "still here")))
+	if _, payload, err := answers.next(); err != nil || !strings.Contains(string(payload), "still here") {
+		t.Errorf("%q, %v", payload, err)
+	}
+}

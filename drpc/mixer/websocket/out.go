@@ -20,6 +20,7 @@ const (
 	opBinary = 2
 	opClose  = 8
 	opPing   = 9
+	opPong   = 10
 )
 
 // Kinds of control frames, in the order in which they leave.
