@@ -98,7 +98,8 @@ type EndpointConfig struct {
 	// FirstFrameTimeout ends an accepted connection whose peer says nothing: within this time from the accept on its
 	// first message must have come, whole; 60 s by default, negative is no limit. A peer that only listens is spared
 	// where this side has sent it something since its session was up, or where it answers the pings of its transport,
-	// as WebSocket clients do. It also bounds each Early method that has no other bound, on both sides.
+	// as WebSocket clients do. Peers of this module that have dialled and have nothing to say for three seconds say
+	// just that. It also bounds each Early method that waits for the peer and has no other bound, on both sides.
 	FirstFrameTimeout time.Duration `json:"first_frame_timeout"`
 	// FrameTimeout ends a connection whose peer begins a message and does not finish it: that long it may take for
 	// each MiB, or part of one, of a message; 30 s by default, negative is no limit. A protocol that knows only Pack

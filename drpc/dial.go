@@ -204,6 +204,7 @@ func (s *session) connect(isRedial bool) (*link, error) {
 		}
 		return nil, &statusError{stat}
 	}
+	l.silence.limit(helloAfter, l.hello)
 	if !s.up(l) {
 		return nil, errSessionEnded
 	}

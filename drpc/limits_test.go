@@ -125,9 +125,7 @@ func TestCallsAboveTheLimitOfTheEndpointAreRefusedAndNotExecuted(t *testing.T) {
 		}
 	}
 	waitFor(t, "room again", func() bool { return third.Call("/small", nil, nil).Status() == nil })
-	if n := srv.(*endpoint).load.requests.Load(); n != 0 {
-		t.Errorf("%d requests are left over", n)
-	}
+	waitFor(t, "nothing is left over", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
 }
 
 func TestBytesHeldForHandlersAreBounded(t *testing.T) {
@@ -350,4 +348,51 @@ func TestMessageThatIsNeverFinishedEndsItsConnection(t *testing.T) {
 	}
 	f.alone()
 	f.serves()
+}
+
+func TestClientThatHasNothingToSaySaysHello(t *testing.T) {
+	t.Parallel()
+	heard := make(chan message.Message, 10)
+	addr := rawListen(t, func(p *rawPeer) {
+		for m := p.next(); m != nil; m = p.next() {
+			heard <- m
+		}
+	})
+	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+	if m := eventually(t, "hello", heard); m.MType() != message.TypePush || m.ServiceMethod() != helloPush {
+		t.Errorf("it says %v %q", m.MType(), m.ServiceMethod())
+	}
+	if stat := sess.Push("/x", nil); stat != nil {
+		t.Fatal(stat)
+	}
+	eventually(t, "the push", heard)
+	sess.(*session).link.Load().hello() // what the timer does
+	if stat := sess.Push("/y", nil); stat != nil {
+		t.Fatal(stat)
+	}
+	if m := eventually(t, "the next push", heard); m.ServiceMethod() != "/y" {
+		t.Errorf("it says %q although it has said something", m.ServiceMethod())
+	}
+}
+
+func TestHelloBreaksTheSilenceAndReachesNobody(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{FirstFrameTimeout: time.Hour})
+	srv.SetUnknownPush(func(c UnknownPushCtx) *Status {
+		t.Errorf("received %q", c.ServiceMethod())
+		return nil
+	})
+	HandleCall(srv, "/echo", func(_ CallCtx, arg *string) (string, *Status) { return *arg, nil })
+	addr := serve(t, srv)
+	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+	var s Session
+	waitFor(t, "the session", func() (ok bool) { s, ok = srv.GetSession(sess.LocalAddr().String()); return ok })
+	l := s.(*session).link.Load()
+	sess.(*session).link.Load().hello()
+	waitFor(t, "hello", func() bool { return l.silence.over.Load() })
+	l.tooSilent() // what the timer would have done
+	var got string
+	if stat := sess.Call("/echo", "here", &got).Status(); stat != nil || got != "here" {
+		t.Errorf("%q, %v", got, stat)
+	}
 }

@@ -10,10 +10,18 @@ import (
 // errSilent is why a connection ends whose peer did not say anything in time.
 var errSilent = errors.New("the peer has said nothing in the time for the first message")
 
-// silence is that of the peer of an accepted connection before its first message. Connections cost memory, and one that
-// nobody wants anything of is not to be kept for ever.
+// helloPush says that there is somebody, and nothing else.
+const helloPush = reservedPrefix + "hello"
+
+// helloAfter is how long a peer that has dialled says nothing before it says hello: well before others lose their
+// patience, and long enough that hardly any connection ever does.
+const helloAfter = 3 * time.Second
+
+// silence is that before the first message of a connection. Connections cost memory, and one whose peer may want nothing
+// is not kept for ever: who has accepted one waits for a limited time only, and who has dialled one says hello unless
+// something else was to be said.
 type silence struct {
-	timer *time.Timer // nil where it has no limit
+	timer atomic.Pointer[time.Timer] // nil where it has no limit
 	// over says that a whole message has come.
 	over atomic.Bool
 	// greeted is how many bytes had been sent when the session came up. Those of the hooks before do not count: to greet
@@ -24,7 +32,22 @@ type silence struct {
 // limitSilence ends the connection unless the peer says something until the limit, counted from accepted.
 func (l *link) limitSilence(accepted time.Time) {
 	if limit := l.sess.ep.cfg.FirstFrameTimeout; limit > 0 {
-		l.silence.timer = time.AfterFunc(limit-time.Since(accepted), l.tooSilent)
+		l.silence.limit(limit-time.Since(accepted), l.tooSilent)
+	}
+}
+
+// limit calls f after d, unless the silence is over.
+func (s *silence) limit(d time.Duration, f func()) {
+	s.timer.Store(time.AfterFunc(d, f))
+	if s.over.Load() {
+		s.stop()
+	}
+}
+
+// hello breaks the silence of this side.
+func (l *link) hello() {
+	if l.sess.traffic.BytesOut() == l.silence.greeted.Load() && !l.isGone() {
+		l.sendReserved(helloPush, "null")
 	}
 }
 
@@ -48,8 +71,8 @@ func (s *silence) broken() {
 }
 
 func (s *silence) stop() {
-	if s.timer != nil {
-		s.timer.Stop()
+	if t := s.timer.Load(); t != nil {
+		t.Stop()
 	}
 }
 
