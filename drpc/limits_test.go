@@ -11,6 +11,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/certtest"
 )
 
 // isClosed waits until the server closes the connection.
@@ -64,7 +65,7 @@ func TestConnectionsAboveMaxSessionsAreClosedAtOnceAndCounted(t *testing.T) {
 
 func TestHandshakesUnderWayCountAsSessions(t *testing.T) {
 	t.Parallel()
-	srv, addr := newAuthority(t).serveTLS("localhost", EndpointConfig{MaxSessions: 1, HandshakeTimeout: -1})
+	srv, addr := serveTLS(t, certtest.New(t), "localhost", EndpointConfig{MaxSessions: 1, HandshakeTimeout: -1})
 	first, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -156,6 +157,7 @@ func TestBytesHeldForHandlersAreBounded(t *testing.T) {
 			}
 			if name == "of a single call" {
 				for range 3 {
+					waitFor(t, "it is the only one", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
 					if stat := sess.Call("/small", body, nil).Status(); stat != nil {
 						t.Fatal(stat)
 					}
