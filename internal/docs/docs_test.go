@@ -48,6 +48,8 @@ var packages = map[string]string{
 	"proxy":        module + "/drpc/plugin/proxy",
 	"securebody":   module + "/drpc/plugin/securebody",
 	"logger":       module + "/logger",
+	"metrics":      module + "/metrics",
+	"prometheus":   module + "/metrics/prometheus",
 	"dserver":      module + "/dserver",
 	"eventbus":     module + "/eventbus",
 	"graceful":     module + "/graceful",
