@@ -48,6 +48,10 @@ type EndpointConfig struct {
 	DefaultBodyCodec string `json:"default_body_codec"`
 	// DefaultSessionAge is how long a session lives at most, active or not; 0 is for ever.
 	DefaultSessionAge time.Duration `json:"default_session_age"`
+	// SessionIdleTimeout closes a session over which no byte came or went, and on which no handler and no call was at
+	// work, for that long; 0 is never. It closes as Close does: a dialled session is not redialled. Heartbeats keep a
+	// session alive. It may take up to twice as long after a handler that has sent nothing.
+	SessionIdleTimeout time.Duration `json:"session_idle_timeout"`
 	// DefaultContextAge bounds a call, on the calling side from Call on, on the serving side from its arrival on; 0
 	// is no bound. A call over it ends with CodeHandleTimeout.
 	DefaultContextAge time.Duration `json:"default_context_age"`
@@ -151,6 +155,7 @@ func (c *EndpointConfig) complete() error {
 	c.DefaultSessionAge = max(c.DefaultSessionAge, 0)
 	c.DefaultContextAge = max(c.DefaultContextAge, 0)
 	c.HandleTimeout = max(c.HandleTimeout, 0)
+	c.SessionIdleTimeout = max(c.SessionIdleTimeout, 0)
 	return nil
 }
 

@@ -189,7 +189,7 @@ func (s *session) connect(isRedial bool) (*link, error) {
 	l := s.newLink(conn)
 	s.early.Store(l)
 	defer s.early.CompareAndSwap(l, nil)
-	s.renameAfter(conn.LocalAddr())
+	s.ep.hub.nameAfter(s, conn.LocalAddr())
 	if isRedial && !s.move(statePreparing) {
 		l.die(nil)
 		return nil, errSessionEnded
@@ -205,7 +205,7 @@ func (s *session) connect(isRedial bool) (*link, error) {
 		return nil, &statusError{stat}
 	}
 	l.silence.limit(helloAfter, l.hello)
-	if !s.up(l) {
+	if !s.up(l, isRedial) {
 		return nil, errSessionEnded
 	}
 	if isRedial {
@@ -230,14 +230,4 @@ func (s *session) open() (net.Conn, error) {
 		return nil, err
 	}
 	return s.ep.secureClient(ctx, conn, s.target)
-}
-
-// renameAfter gives the session the id of its local address, unless somebody has given it another one.
-func (s *session) renameAfter(local net.Addr) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id := s.ID(); id == "" || id == s.addrID {
-		s.setAddrID(local)
-		s.addrID = s.ID()
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync/atomic"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/netproto"
@@ -160,7 +159,7 @@ func (e *endpoint) receive(conn net.Conn, protoFunc []socket.ProtoFunc) (*link, 
 	l := s.newLink(secured)
 	l.limitSilence(accepted)
 	s.early.Store(l)
-	s.setAddrID(conn.RemoteAddr())
+	e.hub.nameAfter(s, conn.RemoteAddr())
 	if !e.remember(s) {
 		l.die(nil)
 		e.leaveAccepted()
@@ -179,7 +178,7 @@ func (e *endpoint) admit(l *link) *Status {
 	stat := runRareStatus(e.plugins.hooks(), hookAfterAccept, CodeInternalServerError, func(p AfterAcceptPlugin) *Status {
 		return p.AfterAccept(s)
 	})
-	if stat == nil && s.up(l) {
+	if stat == nil && s.up(l, false) {
 		e.counters.accepted.Add(1)
 		return nil
 	}
@@ -190,15 +189,4 @@ func (e *endpoint) admit(l *link) *Status {
 		logDebugf("closing a connection that was not accepted: %v", err)
 	}
 	return stat
-}
-
-var anonymous atomic.Uint64
-
-// setAddrID names the session after an address. Sockets without one, such as unix clients, get a number.
-func (s *session) setAddrID(addr net.Addr) {
-	id := addr.String()
-	if id == "" || id == "@" {
-		id = addr.Network() + "#" + decimal(anonymous.Add(1))
-	}
-	s.id.Store(&id)
 }

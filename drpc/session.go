@@ -30,7 +30,7 @@ type session struct {
 	retired  traffic        // what the endpoint has taken over from traffic, under the lock of the endpoint
 
 	id         atomic.Pointer[string]
-	addrID     string // the id that an address gave, under mu
+	addrID     string // the id that an address gave, under the lock of the hub
 	seq        atomic.Int32
 	sessionAge atomic.Int64 // time.Duration
 	contextAge atomic.Int64 // time.Duration
@@ -53,11 +53,17 @@ type session struct {
 	work atomic.Int64
 	idle chan struct{}
 
-	ctx  context.Context // of dialling; ends when Close of the session or of the endpoint begins
+	// ctx is of dialling; it ends when Close of the session or of the endpoint begins. Both change under mu when a call
+	// brings the session back.
+	ctx  context.Context
 	stop context.CancelFunc
 
-	closeOnce   sync.Once
+	// closeNotify closes when the session does, which notified says. One that a call brings back gets another. Both are
+	// under mu.
 	closeNotify chan struct{}
+	notified    bool
+	idleLimit   *time.Timer // under mu, nil until the session is up, and without an idle limit
+
 	releaseOnce sync.Once
 	closed      chan struct{} // closed when nothing of the session runs any more
 }
@@ -79,11 +85,24 @@ func (e *endpoint) newSession(target string, protoFunc []socket.ProtoFunc) *sess
 	s.sessionAge.Store(int64(e.cfg.DefaultSessionAge))
 	s.contextAge.Store(int64(e.cfg.DefaultContextAge))
 	s.id.Store(new(string))
-	s.ctx, s.stop = e.ctx, func() {}
-	if target != "" {
-		s.ctx, s.stop = context.WithCancel(e.ctx)
-	}
+	s.startDialling()
 	return s
+}
+
+// startDialling makes the context of dialling.
+func (s *session) startDialling() {
+	s.ctx, s.stop = s.ep.ctx, func() {}
+	if s.target != "" {
+		s.ctx, s.stop = context.WithCancel(s.ep.ctx)
+	}
+}
+
+// stopDialling ends the context of dialling, which would otherwise stay with that of the endpoint.
+func (s *session) stopDialling() {
+	s.mu.Lock()
+	stop := s.stop
+	s.mu.Unlock()
+	stop()
 }
 
 func (s *session) getState() state { return state(s.state.Load()) }
@@ -156,14 +175,27 @@ func (s *session) tryAcquire() (*link, gap, *Status) {
 	case !s.redials():
 		return nil, gap{}, notExecuted(CodeConnClosed, nil)
 	case st == statePassiveClosed:
-		if !s.ep.enter() {
+		if !s.reviveLocked() {
 			return nil, gap{}, notExecuted(CodeConnClosed, ErrListenClosed)
 		}
-		s.backoff.renew()
-		s.moveLocked(stateRedialing)
-		go func() { s.live(s.redial()) }()
 	}
 	return nil, gap{s.changed, s.failures}, nil
+}
+
+// reviveLocked starts the redial of a session that had been given up. It returns false if the endpoint is closing.
+func (s *session) reviveLocked() bool {
+	if !s.ep.enter() {
+		return false
+	}
+	if !s.ep.remember(s) {
+		s.ep.leave()
+		return false
+	}
+	s.backoff.renew()
+	s.startDialling()
+	s.moveLocked(stateRedialing)
+	go func() { s.live(s.redial()) }()
+	return true
 }
 
 // awaitRedial waits until the redial that is under way has come to an end, or with RedialOnce the attempt.
@@ -226,6 +258,9 @@ func (s *session) begin() bool {
 // end takes back a begin that returned true.
 func (s *session) end() {
 	if s.work.Add(-1) == 0 {
+		if s.getState() == statePassiveClosed {
+			s.leaveTable()
+		}
 		select {
 		case s.idle <- struct{}{}:
 		default:
@@ -268,17 +303,17 @@ func (s *session) close(wait bool) error {
 		// Lost already: there is no connection to close, but handlers may still run.
 		s.moveLocked(stateActiveClosed)
 		s.mu.Unlock()
-		s.stop()
+		s.stopDialling()
 		if wait {
 			s.waitIdle()
 		}
 		s.release()
 		return nil
 	}
+	s.notifyLocked()
 	s.mu.Unlock()
-	s.stop()
+	s.stopDialling()
 	s.ep.hub.remove(s)
-	s.notifyClose()
 	if !wait {
 		go func() { _ = s.finishClose() }() // the caller cannot wait for the error
 		return nil
@@ -308,7 +343,7 @@ func (s *session) finishClose() error {
 // release says that nothing of the session runs any more.
 func (s *session) release() {
 	s.releaseOnce.Do(func() {
-		s.stop()
+		s.stopDialling()
 		s.ep.forget(s)
 		close(s.closed)
 	})
@@ -334,13 +369,19 @@ func (s *session) lost(l *link) *link {
 
 // passiveClosed ends a session whose connection is lost for good.
 func (s *session) passiveClosed() {
-	if !s.move(statePassiveClosed) {
+	s.mu.Lock()
+	ok := s.moveLocked(statePassiveClosed)
+	if ok {
+		s.notifyLocked() // under the lock, or a call in between could have brought the session back
+	}
+	s.mu.Unlock()
+	if !ok {
 		return // closed actively meanwhile
 	}
-	s.notifyClose()
 	if s.redials() {
 		// A call may bring the session back at any time, so there is no end of its work to wait for.
 		s.disconnected()
+		s.leaveTable()
 		return
 	}
 	s.waitIdle()
@@ -348,7 +389,27 @@ func (s *session) passiveClosed() {
 	s.release()
 }
 
-func (s *session) notifyClose() { s.closeOnce.Do(func() { close(s.closeNotify) }) }
+// leaveTable makes the endpoint forget a session that only a call can bring back, once nothing of it runs: a program
+// that has given such a session up need not close it.
+func (s *session) leaveTable() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.getState() == statePassiveClosed && s.work.Load() == 0 {
+		s.stop()
+		s.ep.forget(s)
+	}
+}
+
+// notifyLocked tells those who wait for the end of the session.
+func (s *session) notifyLocked() {
+	if !s.notified {
+		s.notified = true
+		close(s.closeNotify)
+	}
+	if s.idleLimit != nil {
+		s.idleLimit.Stop()
+	}
+}
 
 func (s *session) disconnected() {
 	warnHook(hookAfterDisconnect, runRareStatus(s.ep.plugins.hooks(), hookAfterDisconnect, CodeInternalServerError,
@@ -356,19 +417,29 @@ func (s *session) disconnected() {
 }
 
 // up makes l the connection of the session. The reader is not running yet.
-func (s *session) up(l *link) bool {
-	var old *session
+func (s *session) up(l *link, isRedial bool) bool {
 	l.silence.greeted.Store(s.traffic.BytesOut())
 	s.mu.Lock()
 	s.link.Store(l)
 	s.early.Store(nil)
 	ok := s.moveLocked(stateOk)
+	var old *session
+	mine := true
 	if ok {
-		old = s.ep.hub.add(s) // under the lock, or a Close in between would take it out before it is in
+		// Under the lock, or a Close in between would take it out before it is in.
+		if old, mine = s.ep.hub.add(s, isRedial); mine {
+			s.openLocked()
+		}
 	}
 	s.mu.Unlock()
-	if !ok {
+	switch {
+	case !ok:
 		l.die(socket.ErrProactivelyCloseSocket)
+		return false
+	case !mine:
+		logInfof("session %s is closed: a newer one took its id while it was away", s.ID())
+		l.die(socket.ErrProactivelyCloseSocket) // nobody reads it
+		_ = s.close(false)                      // has nothing to wait for
 		return false
 	}
 	s.backoff.connected()
@@ -377,6 +448,14 @@ func (s *session) up(l *link) bool {
 		s.ep.evict(old)
 	}
 	return true
+}
+
+// openLocked is what a session needs that is up, for the first time or again.
+func (s *session) openLocked() {
+	if s.notified {
+		s.closeNotify, s.notified = make(chan struct{}), false
+	}
+	s.watchIdle()
 }
 
 // applyAge limits how long the connection is read from. It is a hard life, not an idle limit.
@@ -455,7 +534,11 @@ func (s *session) copySwap() *gmap.Map {
 }
 
 // CloseNotify returns a channel that closes with the session.
-func (s *session) CloseNotify() <-chan struct{} { return s.closeNotify }
+func (s *session) CloseNotify() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closeNotify
+}
 
 // Health reports whether a call has a chance.
 func (s *session) Health() bool {
