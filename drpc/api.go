@@ -139,9 +139,12 @@ type CtxSession interface {
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
 	Swap() *gmap.Map
-	// CloseNotify returns a channel that closes when Close begins or the connection is lost for good.
+	// CloseNotify returns a channel that closes when Close begins or the connection is lost for good, not on a loss that
+	// a redial mends. Where the last redial failed, a later call may bring the session back: from then on CloseNotify
+	// returns another channel.
 	CloseNotify() <-chan struct{}
-	// Health reports whether a call has a chance: the connection is up, or can be redialled.
+	// Health reports whether a call has a chance at once: the connection is up, or was given up and the call would
+	// redial. It is false while a redial is under way.
 	Health() bool
 	// AsyncCall starts a call and returns. The call is also sent on callCmdChan when it is done, which must have a
 	// buffer; nil makes one. It panics on an unbuffered channel.

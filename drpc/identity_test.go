@@ -3,8 +3,11 @@ package drpc
 import (
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 func TestSessionsAreNamedAfterAddresses(t *testing.T) {
@@ -196,5 +199,249 @@ func TestSessionIsUpWhenItIsInTheHub(t *testing.T) {
 	case stat := <-pushes:
 		t.Errorf("a push over a session in the hub: %v", stat)
 	default:
+	}
+}
+
+// pipeSession serves one end of a pipe.
+func pipeSession(t testing.TB, e Endpoint) Session {
+	t.Helper()
+	near, far := net.Pipe()
+	t.Cleanup(func() { _ = far.Close() })
+	sess, stat := e.ServeConn(near)
+	if stat != nil {
+		t.Fatal(stat)
+	}
+	return sess
+}
+
+// The addresses of a pipe say nothing, and an endpoint that dials itself has two sessions with the same one.
+func TestAddressesTakeNothingOver(t *testing.T) {
+	t.Parallel()
+	e := newPeer(t, EndpointConfig{})
+	HandleCall(e, "/id", func(c CallCtx, _ *string) (string, *Status) { return c.Session().ID(), nil })
+	a, b := pipeSession(t, e), pipeSession(t, e)
+	if a.ID() == b.ID() || !a.Health() || !b.Health() || e.CountSession() != 2 {
+		t.Errorf("%q and %q, %d sessions", a.ID(), b.ID(), e.CountSession())
+	}
+	own := dial(t, e, serve(t, e))
+	var other string
+	if stat := own.Call("/id", nil, &other).Status(); stat != nil {
+		t.Fatal(stat)
+	}
+	waitFor(t, "four sessions", func() bool { return e.CountSession() == 4 })
+	for _, id := range []string{a.ID(), b.ID(), own.ID(), other} {
+		if s, ok := e.GetSession(id); !ok || !s.Health() || s.ID() != id {
+			t.Errorf("session %q: %v", id, ok)
+		}
+	}
+	if stat := own.Call("/id", nil, nil).Status(); stat != nil {
+		t.Error(stat)
+	}
+}
+
+// checkHub fails unless each session is in the hub under the id that it says it has, and under no other.
+func checkHub(t testing.TB, e Endpoint) {
+	t.Helper()
+	h := e.(*endpoint).hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seen := map[*session]bool{}
+	for id, s := range h.byID {
+		if s.ID() != id || seen[s] {
+			t.Errorf("a session that calls itself %q is under %q", s.ID(), id)
+		}
+		seen[s] = true
+	}
+}
+
+func TestTakeoverByManyLeavesExactlyOne(t *testing.T) {
+	t.Parallel()
+	e := newPeer(t, EndpointConfig{})
+	for round := range 20 {
+		var sessions []Session
+		for range 16 {
+			sessions = append(sessions, pipeSession(t, e))
+		}
+		user := "user " + strconv.Itoa(round)
+		var wg sync.WaitGroup
+		for i, sess := range sessions {
+			wg.Go(func() {
+				if i%3 == 0 {
+					sess.SetID("elsewhere " + strconv.Itoa(i))
+				}
+				sess.SetID(user)
+				if i%5 == 0 {
+					sess.SetID(user)
+				}
+			})
+		}
+		wg.Wait()
+		winner, ok := e.GetSession(user)
+		if !ok {
+			t.Fatal("nobody has the id")
+		}
+		for _, sess := range sessions {
+			if sess != winner {
+				eventually(t, "the end of a session whose id was taken", sess.CloseNotify())
+			}
+		}
+		if again, ok := e.GetSession(user); !ok || again != winner || !winner.Health() || e.CountSession() != 1 {
+			t.Errorf("%v, healthy %v, %d sessions", ok, winner.Health(), e.CountSession())
+		}
+		checkHub(t, e)
+		if err := winner.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A session that is named after its new address while somebody names it must end up under one name.
+func TestNamingAfterAnAddressAndByHandDoNotCross(t *testing.T) {
+	t.Parallel()
+	e := newPeer(t, EndpointConfig{})
+	h := e.(*endpoint).hub
+	for i := range 200 {
+		sess := pipeSession(t, e).(*session)
+		var wg sync.WaitGroup
+		wg.Go(func() { sess.SetID("mine") })
+		wg.Go(func() { h.nameAfter(sess, &net.TCPAddr{Port: i + 1}) })
+		wg.Wait()
+		if sess.ID() != "mine" {
+			t.Fatalf("it is called %q", sess.ID())
+		}
+		checkHub(t, e)
+		if _ = sess.Close(); e.CountSession() != 0 {
+			t.Fatalf("%d sessions are left", e.CountSession())
+		}
+	}
+}
+
+func TestSessionThatComesBackMakesWayForTheNewerOne(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	hold := make(chan bool)
+	log := &dialLog{afterDial: func(s EarlySession, isRedial bool) *Status {
+		if isRedial && s.(Session).ID() == "user" {
+			<-hold
+		}
+		return nil
+	}}
+	cli := newPeer(t, redialling(-1), log)
+	old := dial(t, cli, srv.addr())
+	old.SetID("user")
+	srv.cut()
+	waitFor(t, "the redial", func() bool { return log.redials.Load() > 0 })
+	newer := dial(t, cli, srv.addr())
+	newer.SetID("user")
+	call := old.AsyncCall("/echo", "x", new(string), nil)
+	close(hold)
+	eventually(t, "the end of the old session", old.CloseNotify())
+	eventually(t, "the call that waited for it", call.Done())
+	wantStatus(t, call.Status(), CodeConnClosed, "")
+	var got string
+	if stat := newer.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
+		t.Errorf("the newer one: %v, %q", stat, got)
+	}
+	if s, ok := cli.GetSession("user"); !ok || s != newer || cli.CountSession() != 1 {
+		t.Errorf("%v, %d sessions", ok, cli.CountSession())
+	}
+	checkHub(t, cli)
+}
+
+// isKept reports whether the endpoint would close sess with itself.
+func isKept(sess Session) bool {
+	s := sess.(*session)
+	s.ep.mu.Lock()
+	defer s.ep.mu.Unlock()
+	_, ok := s.ep.sessions[s]
+	return ok
+}
+
+func TestSessionWhoseRedialFailedLeavesAndACallBringsItBack(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	log := new(dialLog)
+	cli := newPeer(t, redialling(2), log)
+	sess := dial(t, cli, srv.addr())
+	sess.SetID("mine")
+	first := sess.CloseNotify()
+	addr := srv.addr()
+	for outage := range int32(3) {
+		end := sess.CloseNotify()
+		select {
+		case <-end:
+			t.Fatal("closed, although it is up")
+		default:
+		}
+		srv.stop()
+		eventually(t, "the end of the redial", end)
+		waitFor(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
+		if st := sess.(*session); !st.IsPassiveClosed() || !st.Health() || cli.CountSession() != 0 {
+			t.Errorf("passively closed %v, healthy %v, %d sessions", st.IsPassiveClosed(), st.Health(), cli.CountSession())
+		}
+		wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "") // tries, and fails again
+		waitFor(t, "the endpoint to forget it again", func() bool { return !isKept(sess) })
+		waitFor(t, "the hooks of its end", func() bool { return log.disconnects.Load() >= 2*(outage+1) })
+
+		srv.start()
+		if srv.addr() != addr {
+			t.Fatal("the server came back elsewhere")
+		}
+		var got string
+		if stat := sess.Call("/echo", "again", &got).Status(); stat != nil || got != "again" {
+			t.Fatalf("%v, %q", stat, got)
+		}
+		if found, ok := cli.GetSession("mine"); !ok || found != sess || !isKept(sess) || !sess.Health() {
+			t.Errorf("found %v, kept %v", ok, isKept(sess))
+		}
+	}
+	select {
+	case <-first:
+	default:
+		t.Error("who waited for the first end still waits")
+	}
+	last := sess.CloseNotify()
+	if err := cli.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the end with the endpoint", last)
+	if !sess.(*session).IsActiveClosed() {
+		t.Error("the endpoint has not closed a session that was brought back")
+	}
+}
+
+// A session that was given up is nobody's: it may be dropped without a Close, and closed all the same.
+func TestSessionsThatWereGivenUpMayBeClosed(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	cli := newPeer(t, redialling(1))
+	sess := dial(t, cli, srv.addr())
+	srv.stop()
+	eventually(t, "the end", sess.CloseNotify())
+	waitFor(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			sess.Call("/echo", "x", nil)
+			if err := sess.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if isKept(sess) || sess.Health() || !sess.(*session).IsActiveClosed() {
+		t.Errorf("kept %v, healthy %v", isKept(sess), sess.Health())
+	}
+	wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "")
+}
+
+func TestIdleLimitIsOffByDefault(t *testing.T) {
+	t.Parallel()
+	cfg := EndpointConfig{SessionIdleTimeout: -time.Second}
+	if err := cfg.complete(); err != nil || cfg.SessionIdleTimeout != 0 {
+		t.Errorf("%v, %v", err, cfg.SessionIdleTimeout)
+	}
+	if sess := pipeSession(t, newPeer(t, EndpointConfig{})).(*session); sess.idleLimit != nil {
+		t.Error("a session has an idle limit that nobody asked for")
 	}
 }
