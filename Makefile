@@ -13,7 +13,7 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := check
 
-.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-scale
+.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-scale site
 
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
@@ -83,6 +83,11 @@ cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
 		echo "== build and vet for $$os" && \
 		GOOS=$$os CGO_ENABLED=0 $(GO) build ./... && GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 	done
+
+site: ## the documentation as a web site, in .cache/site
+	@echo "== site (the first time compiles the generator, which takes some minutes)"
+	@$(GO) tool -modfile=tools/site/go.mod hugo --source tools/site --destination "$(CURDIR)/.cache/site" --cleanDestinationDir --logLevel warn
+	@echo "open .cache/site/index.html"
 
 clean: ## remove what the other targets left behind
 	rm -rf bin .cache
