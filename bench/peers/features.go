@@ -29,6 +29,7 @@ func Features() []Peer {
 		variant{plugins: busy(5)}.peer("plugins-5", "five of these", Ours),
 		variant{plugins: waiting(1)}.peer("waiting-1", "a plugin that has hooks after writes too, which wait for the write", Ours),
 		variant{plugins: waiting(5)}.peer("waiting-5", "five of these", Ours),
+		variant{record: true}.peer("metrics", "metrics/prometheus records both sides", Ours),
 		variant{settings: deadline}.peer("deadline", "a context with a timeout of its own for each call", Ours),
 		variant{settings: twoMeta}.peer("meta-2", "two pairs of meta with each call", Ours),
 		variant{setup: secure}.peer("tls", "TLS 1.3", Ours),

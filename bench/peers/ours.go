@@ -9,6 +9,8 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/metrics"
+	"github.com/osgochina/dmicro/metrics/prometheus"
 )
 
 // echoMethod is the service method of ours.
@@ -29,6 +31,8 @@ type variant struct {
 	settings func() (settings []message.MsgSetting, done func())
 	// json makes the bodies JSON.
 	json bool
+	// record makes Prometheus metrics record the endpoint, without a page.
+	record bool
 }
 
 // jsonBody is the body of variants that use JSON, whose bytes become base64.
@@ -48,7 +52,13 @@ func (v variant) endpoint(server bool, plugins ...drpc.Plugin) (drpc.Endpoint, e
 	if server {
 		cfg.ListenIP = "127.0.0.1"
 	}
-	e, err := drpc.New(cfg, append(plugins, v.plugins...)...)
+	plugins = append(plugins, v.plugins...)
+	if v.record {
+		m := prometheus.NewPromMetrics(metrics.OptPort(-1), metrics.OptServiceName("bench"))
+		m.Start() // it runs nothing, and lasts as long as the process
+		plugins = append(plugins, m.Options().Plugins...)
+	}
+	e, err := drpc.New(cfg, plugins...)
 	if err != nil || v.setup == nil {
 		return e, err
 	}
