@@ -2,7 +2,9 @@ package drpc
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -313,5 +315,51 @@ func TestDefaultProtocolOfTheProcess(t *testing.T) {
 	dial(t, newPeer(t, EndpointConfig{}), serve(t, newPeer(t, EndpointConfig{})))
 	if len(made) != 0 {
 		t.Error("nil does not restore raw")
+	}
+}
+
+func TestEachLimitIsInTheDocumentationWithItsDefault(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cfg EndpointConfig
+	if err := cfg.complete(); err != nil {
+		t.Fatal(err)
+	}
+	v := reflect.ValueOf(cfg)
+	for i := range v.NumField() {
+		name, said := v.Type().Field(i).Name, ""
+		switch value := v.Field(i).Interface().(type) {
+		case time.Duration:
+			said = fmt.Sprintf("%v s", value.Seconds())
+			if value == 0 || name == "RedialInterval" || name == "SlowCometDuration" {
+				continue // no limits by default, or none at all
+			}
+		case uint32, int, int64:
+			n := v.Field(i).Convert(reflect.TypeFor[int64]()).Int()
+			switch {
+			case name == "MaxMessageSize":
+				said = "4 MiB" // of SetReadLimit
+			case name == "RedialTimes":
+				continue
+			case n%(1<<30) == 0:
+				said = fmt.Sprintf("%d GiB", n>>30)
+			case n%(1<<20) == 0:
+				said = fmt.Sprintf("%d MiB", n>>20)
+			default:
+				said = fmt.Sprintf("%d,%03d", n/1000, n%1000)
+			}
+		default:
+			continue
+		}
+		found := false
+		for line := range strings.Lines(string(page)) {
+			found = found || strings.Contains(line, "`"+name+"`") && strings.Contains(line, "| "+said)
+		}
+		if !found {
+			t.Errorf("the table of limits does not say that %s is %s", name, said)
+		}
 	}
 }

@@ -38,6 +38,8 @@ type link struct {
 	served atomic.Bool
 
 	silence silence
+	// watched is how many messages of broadcasts wait for the outcome of their write.
+	watched atomic.Int32
 
 	once sync.Once
 	gone chan struct{} // closed when the link is of no more use

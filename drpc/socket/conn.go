@@ -191,6 +191,22 @@ func (s *Conn) Send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
 	return s.out.send(ctx, frame, wait)
 }
 
+// Offer is Send for who must not wait for the peer to take anything: a frame that would make more than limit bytes wait
+// to be written waits for room until ctx ends, and is then refused with ErrFull. With a context that is over from the
+// beginning it does not wait at all. With watched it returns a function that waits for the outcome of the write. Safe
+// for concurrent use.
+func (s *Conn) Offer(ctx context.Context, frame *bufpool.Buf, limit int, watched bool) (written func(context.Context) error, err error) {
+	if len(frame.B) == 0 {
+		bufpool.Put(frame)
+		return func(context.Context) error { return nil }, nil
+	}
+	out, err := s.out.offer(ctx, frame, limit, watched)
+	if out == nil || err != nil {
+		return nil, err
+	}
+	return out.wait, nil
+}
+
 // Expect announces that a goroutine was made runnable that is likely to send soon and calls Arrive first of all. Until
 // it has, frames of others wait for its own, to be written together with it. Only for goroutines that nothing but the
 // processor keeps from running.
@@ -356,11 +372,18 @@ func (s *Conn) Close() error {
 }
 
 // Abort ends the connection because of what the peer does, or does not do: what is read or sent from now on fails with
-// reason. The first reason counts. Close is still to be called. Safe for concurrent use.
-func (s *Conn) Abort(reason error) {
-	if s.reason.CompareAndSwap(nil, &reason) {
-		_ = s.shut(reason) // of no interest beside the reason
+// reason. It does not wait for the connection to close, and Close is still to be called. Only the first reason counts;
+// Abort reports whether this one does. Safe for concurrent use.
+func (s *Conn) Abort(reason error) bool {
+	if !s.reason.CompareAndSwap(nil, &reason) {
+		return false
 	}
+	s.mu.Lock()
+	out := s.out
+	s.mu.Unlock()
+	out.fail(reason)                         // at once: whoever sends next shall know
+	s.opts.Go(func() { _ = s.shut(reason) }) // its error is of no interest beside the reason
+	return true
 }
 
 func (s *Conn) shut(reason error) error {

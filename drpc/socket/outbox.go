@@ -40,6 +40,9 @@ const maxPassed = 64
 // another connection cannot do anything twice.
 var ErrNotSent = errors.New("not sent")
 
+// ErrFull is what Offer gives where more waits for the peer than it may.
+var ErrFull = errors.New("too much waits for the peer to take it")
+
 // ErrStalled is what senders get when the peer did not read for the whole write timeout.
 var ErrStalled = errors.New("peer does not read")
 
@@ -101,39 +104,52 @@ type outcome struct {
 // send hands frame over, which from now on belongs to the outbox. With wait it returns when the frame was really
 // written, else as soon as it is queued. ctx bounds the wait for room and for the outcome.
 func (o *outbox) send(ctx context.Context, frame *bufpool.Buf, wait bool) error {
+	out, err := o.queue(ctx, frame, o.limit, wait, ctx.Done() == nil)
+	if out == nil || err != nil {
+		return err
+	}
+	return out.wait(ctx)
+}
+
+// offer is send for who must not wait for the peer to take anything: a frame that would make more than limit bytes wait
+// waits for room until ctx ends, and is then refused with ErrFull. With watched it returns the outcome that is to come.
+func (o *outbox) offer(ctx context.Context, frame *bufpool.Buf, limit int, watched bool) (*outcome, error) {
+	out, err := o.queue(ctx, frame, min(limit, o.limit), watched, false)
+	if err != nil && !errors.Is(err, ErrNotSent) {
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return out, err
+}
+
+// queue is what send and offer have in common.
+func (o *outbox) queue(ctx context.Context, frame *bufpool.Buf, limit int, watched, patient bool) (out *outcome, err error) {
 	o.mu.Lock()
-	for o.err == nil && o.queued > 0 && o.queued+len(frame.B) > o.limit {
-		if err := o.waitForSpace(ctx); err != nil {
-			o.mu.Unlock()
-			bufpool.Put(frame)
-			return err
-		}
+	for o.err == nil && err == nil && o.queued > 0 && o.queued+len(frame.B) > limit {
+		err = o.waitForSpace(ctx)
 	}
 	if o.err != nil {
-		err := fmt.Errorf("%w: %w", ErrNotSent, o.err)
+		err = fmt.Errorf("%w: %w", ErrNotSent, o.err)
+	}
+	if err != nil {
 		o.mu.Unlock()
 		bufpool.Put(frame)
-		return err
+		return nil, err
 	}
 	if o.sequencer != nil {
 		o.sequencer.Queued(frame.B)
 	}
 	o.queued += len(frame.B)
 	o.pending.add(frame)
-	var out *outcome
-	if wait {
+	if watched {
 		out = o.pending.watch()
 	}
 	mine := (o.full() || o.coming() <= 0) && o.claim()
 	o.mu.Unlock()
 
-	if mine && !o.flush(maxRounds, ctx.Done() == nil) {
+	if mine && !o.flush(maxRounds, patient) {
 		o.spawn(o.flushAll)
 	}
-	if out != nil {
-		return out.wait(ctx)
-	}
-	return nil
+	return out, nil
 }
 
 // full reports whether what waits should not wait for others any longer.
