@@ -331,6 +331,9 @@ func TestEachLimitIsInTheDocumentationWithItsDefault(t *testing.T) {
 	v := reflect.ValueOf(cfg)
 	for i := range v.NumField() {
 		name, said := v.Type().Field(i).Name, ""
+		if !v.Type().Field(i).IsExported() {
+			continue
+		}
 		switch value := v.Field(i).Interface().(type) {
 		case time.Duration:
 			said = fmt.Sprintf("%v s", value.Seconds())
