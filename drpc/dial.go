@@ -96,9 +96,10 @@ func (e *RedialError) Unwrap() error { return e.Err }
 // redial brings a lost session back, in state Redialing. It returns the new connection, which waits to be read, or nil
 // when the session is over. It runs on a goroutine that the endpoint counts.
 func (s *session) redial() *link {
-	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
-		return p.BeforeDial(s.target, true)
-	})
+	if l := s.awaitHandover(); l != nil {
+		return s.adopt(l)
+	}
+	s.beforeRedial()
 	l, err := s.reconnect()
 	if err == nil {
 		logInfof("redial ok (session %s, peer %s)", s.ID(), s.target)
@@ -117,6 +118,24 @@ func (s *session) redial() *link {
 	return nil
 }
 
+// beforeRedial tells the hooks, whose word does not count.
+func (s *session) beforeRedial() {
+	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
+		return p.BeforeDial(s.target, true)
+	})
+}
+
+// adopt makes a connection that a handover has prepared the one of a session that has lost its own.
+func (s *session) adopt(l *link) *link {
+	s.ep.hub.nameAfter(s, l.sock.LocalAddr())
+	s.move(statePreparing)
+	if !s.up(l, true) {
+		return nil
+	}
+	s.countRedial()
+	return l
+}
+
 // attempts makes the first connection, trying n times.
 func (s *session) attempts(n int) (l *link, err error) {
 	for i := range n {
@@ -133,6 +152,9 @@ func (s *session) attempts(n int) (l *link, err error) {
 // reconnect makes the next connection, trying as often as is configured since one last held.
 func (s *session) reconnect() (*link, error) {
 	err := errFlapping
+	if !s.redials() {
+		return nil, &RedialError{Addr: s.target, Err: err} // only a handover could have helped
+	}
 	for {
 		pause, ok := s.backoff.next(s.ep.cfg.RedialTimes)
 		if !ok {
@@ -181,6 +203,36 @@ func (s *session) pause(d time.Duration) bool {
 // connect makes one connection and runs its AfterDial hooks. When it returns no error the session is up, and its
 // connection waits to be read.
 func (s *session) connect(isRedial bool) (*link, error) {
+	l, err := s.prepare(isRedial, func(l *link) bool {
+		s.ep.hub.nameAfter(s, l.sock.LocalAddr())
+		return !isRedial || s.move(statePreparing)
+	})
+	if err != nil {
+		if isRedial {
+			s.move(stateRedialing)
+		}
+		return nil, err
+	}
+	defer s.early.CompareAndSwap(l, nil)
+	if !s.up(l, isRedial) {
+		return nil, errSessionEnded
+	}
+	if isRedial {
+		s.countRedial()
+	} else {
+		s.ep.counters.dialed.Add(1)
+	}
+	return l, nil
+}
+
+func (s *session) countRedial() {
+	s.redialed.Add(1)
+	s.ep.counters.redials.Add(1)
+}
+
+// prepare makes one connection and runs its AfterDial hooks. begin is called in between, once the connection is the
+// early one of the session, which it stays; false is that the session wants none any more.
+func (s *session) prepare(isRedial bool, begin func(*link) bool) (*link, error) {
 	conn, err := s.open()
 	if err != nil {
 		return nil, err
@@ -188,33 +240,20 @@ func (s *session) connect(isRedial bool) (*link, error) {
 	socket.TryOptimize(conn)
 	l := s.newLink(conn)
 	s.early.Store(l)
-	defer s.early.CompareAndSwap(l, nil)
-	s.ep.hub.nameAfter(s, conn.LocalAddr())
-	if isRedial && !s.move(statePreparing) {
-		l.die(nil)
-		return nil, errSessionEnded
-	}
-	stat := runRareStatus(s.ep.plugins.hooks(), hookAfterDial, CodeDialFailed, func(p AfterDialPlugin) *Status {
-		return p.AfterDial(s, isRedial)
-	})
-	if stat != nil {
-		l.die(nil)
-		if isRedial {
-			s.move(stateRedialing)
+	err = errSessionEnded
+	if begin(l) {
+		stat := runRareStatus(s.ep.plugins.hooks(), hookAfterDial, CodeDialFailed, func(p AfterDialPlugin) *Status {
+			return p.AfterDial(s, isRedial)
+		})
+		if stat == nil {
+			l.silence.limit(helloAfter, l.hello)
+			return l, nil
 		}
-		return nil, &statusError{stat}
+		err = &statusError{stat}
 	}
-	l.silence.limit(helloAfter, l.hello)
-	if !s.up(l, isRedial) {
-		return nil, errSessionEnded
-	}
-	if isRedial {
-		s.redialed.Add(1)
-		s.ep.counters.redials.Add(1)
-	} else {
-		s.ep.counters.dialed.Add(1)
-	}
-	return l, nil
+	s.early.CompareAndSwap(l, nil)
+	l.die(nil)
+	return nil, err
 }
 
 // open connects and does the TLS handshake.

@@ -15,7 +15,8 @@ var errNotEarly = errors.New("Cannot be called during the Non-PostDial and Non-P
 
 // preparing returns the connection that the Early methods act on.
 func (s *session) preparing() (*link, *Status) {
-	if l := s.early.Load(); l != nil && s.getState() == statePreparing {
+	// While the session moves from one connection to the next its state is that of the one in use.
+	if l := s.early.Load(); l != nil && !s.getState().closing() {
 		return l, nil
 	}
 	return nil, newStatus(CodeInvalidOp, errNotEarly)

@@ -42,6 +42,7 @@ type endpoint struct {
 	sessions  map[*session]struct{} // also those that are not up yet or not any more
 	running   int                   // goroutines that read, accept or dial
 	drained   chan struct{}         // closed when running drops to zero after Close began
+	drain     *drain                // set when Drain begins
 	closed    chan struct{}         // closed when Close is done
 	closeErr  error
 	retired   traffic // of sessions that are over
@@ -130,6 +131,18 @@ func (e *endpoint) leaveAccepted() {
 	e.leave()
 }
 
+// spawn runs f on another goroutine that is counted, unless the endpoint is closing.
+func (e *endpoint) spawn(f func()) bool {
+	if !e.enter() {
+		return false
+	}
+	go func() {
+		defer e.leave()
+		f()
+	}()
+	return true
+}
+
 func (e *endpoint) leave() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -179,52 +192,92 @@ func (e *endpoint) evict(old *session) {
 // Close closes the endpoint.
 func (e *endpoint) Close() error {
 	wait := !calledFromFramework()
-	e.mu.Lock()
-	if e.isClosing {
-		e.mu.Unlock()
-		if wait {
-			<-e.closed
-		}
+	first, drain := e.beginClose()
+	switch {
+	case drain != nil:
+		drain.hasten()
+	case first && wait:
+		e.shutdown()
+		return e.closeErr
+	case first:
+		go e.shutdown()
 		return nil
 	}
+	if wait {
+		<-e.closed
+	}
+	return nil
+}
+
+// beginClose makes the caller the one who closes, unless somebody else is at it, or drains the endpoint.
+func (e *endpoint) beginClose() (first bool, drain *drain) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosing || e.drain != nil {
+		return false, e.drain
+	}
+	e.refuseLocked()
+	return true, nil
+}
+
+// refuseLocked lets nothing begin any more. The caller holds the lock.
+func (e *endpoint) refuseLocked() {
 	e.isClosing = true
 	if e.running == 0 {
 		close(e.drained)
 	}
-	e.mu.Unlock()
-	if wait {
-		e.shutdown()
-		return e.closeErr
-	}
-	go e.shutdown()
-	return nil
 }
 
 // shutdown is what Close does; its errors are joined in closeErr.
 func (e *endpoint) shutdown() {
-	defer close(e.closed)
-	errs := []error{runRare(e.plugins.hooks(), hookBeforeCloseEndpoint, func(p BeforeCloseEndpointPlugin) error {
-		return p.BeforeCloseEndpoint(e)
-	})}
+	errs := []error{e.beforeClose()}
 	e.cancel()
-	listeners, sessions := e.held()
+	errs = append(errs, e.closeListeners(), e.closeSessions())
+	e.finish(errs)
+}
+
+// finish waits for what is left of an endpoint whose sessions are closed.
+func (e *endpoint) finish(errs []error) {
+	<-e.drained
+	e.workers.close()
+	e.conclude(errs)
+}
+
+// conclude makes it known that the endpoint is closed.
+func (e *endpoint) conclude(errs []error) {
+	defer close(e.closed)
+	live.leave(e.number)
+	err := errors.Join(errs...)
+	e.closeErr = errors.Join(err, runRare(e.plugins.hooks(), hookAfterCloseEndpoint, func(p AfterCloseEndpointPlugin) error {
+		return p.AfterCloseEndpoint(e, err)
+	}))
+}
+
+func (e *endpoint) beforeClose() error {
+	return runRare(e.plugins.hooks(), hookBeforeCloseEndpoint, func(p BeforeCloseEndpointPlugin) error {
+		return p.BeforeCloseEndpoint(e)
+	})
+}
+
+func (e *endpoint) closeListeners() error {
+	listeners, _ := e.held()
+	var errs []error
 	for _, ln := range listeners {
 		errs = append(errs, ignoreClosed(ln.Close()))
 	}
+	return errors.Join(errs...)
+}
+
+// closeSessions closes all sessions, as Session.Close does.
+func (e *endpoint) closeSessions() error {
+	_, sessions := e.held()
 	var wg sync.WaitGroup
 	failures := make([]error, len(sessions))
 	for i, s := range sessions {
 		wg.Go(func() { failures[i] = s.close(true) })
 	}
 	wg.Wait()
-	errs = append(errs, failures...)
-	<-e.drained
-	e.workers.close()
-	err := errors.Join(errs...)
-	live.leave(e.number)
-	e.closeErr = errors.Join(err, runRare(e.plugins.hooks(), hookAfterCloseEndpoint, func(p AfterCloseEndpointPlugin) error {
-		return p.AfterCloseEndpoint(e, err)
-	}))
+	return errors.Join(failures...)
 }
 
 // held returns what has to be closed.

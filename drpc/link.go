@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/bufpool"
 )
@@ -36,6 +37,12 @@ type link struct {
 	held atomic.Int64
 	// served says that the peer has called over this link, so that it may wait for replies.
 	served atomic.Bool
+	// resting says that somebody waits for running to be zero, and is told by rested.
+	resting atomic.Bool
+	rested  chan struct{}
+	// moved closes when the peer has said that it sends no more calls over this link.
+	movedOnce sync.Once
+	moved     chan struct{}
 
 	silence silence
 	// watched is how many messages of broadcasts wait for the outcome of their write.
@@ -45,7 +52,8 @@ type link struct {
 	gone chan struct{} // closed when the link is of no more use
 	err  error         // why; readable once gone is closed
 	// closeErr is what closing the connection gave.
-	closeErr error
+	closeErr  error
+	closeOnce sync.Once
 
 	mu     sync.Mutex
 	ctx    context.Context // of the handlers; made when the first one asks
@@ -56,7 +64,7 @@ type link struct {
 var errLinkClosed = errors.New("session is closed")
 
 func (s *session) newLink(conn net.Conn) *link {
-	l := &link{sess: s, gone: make(chan struct{})}
+	l := &link{sess: s, gone: make(chan struct{}), rested: make(chan struct{}, 1), moved: make(chan struct{})}
 	l.protoFunc.Store(&s.protoFunc)
 	cfg := &s.ep.cfg
 	l.sock = socket.New(conn, socket.Options{
@@ -83,17 +91,78 @@ func (l *link) writeFailed(err error) {
 // die ends the link: the connection closes, pending calls end, contexts of handlers are cancelled. The reader notices
 // by its read error and decides what becomes of the session.
 func (l *link) die(err error) {
+	l.end(err, true)
+	l.shut() // where the link had ended already, and the connection was left open for replies
+}
+
+// end is die that may leave the connection open.
+func (l *link) end(err error, shut bool) {
 	l.once.Do(func() {
 		l.err = err
 		close(l.gone)
 		l.silence.stop()
 		l.cancelContext()
-		l.closeErr = l.sock.Close()
+		if shut {
+			l.shut()
+		}
 		stat := closedStatus(err)
 		for _, c := range l.pending.close() {
 			c.deliver(nil, stat)
 		}
 	})
+}
+
+// shut closes the connection.
+func (l *link) shut() {
+	l.closeOnce.Do(func() { l.closeErr = l.sock.Close() })
+}
+
+// readEnded ends the link after its reader. A peer that has only ended its sending still takes replies: what it has
+// asked for is answered before the connection closes. That the contexts of its handlers end all the same is because a
+// peer that is gone for good looks no different.
+func (l *link) readEnded(err error) {
+	_, halves := l.sock.Raw().(proto.WriteCloser)
+	if !errors.Is(err, io.EOF) || !halves || l.running.Load() == 0 {
+		l.die(err)
+		return
+	}
+	l.end(err, false)
+	if !l.sess.ep.spawn(l.answerAndShut) {
+		l.answerAndShut()
+	}
+}
+
+// answerAndShut closes the connection when all that was asked for over it is answered.
+func (l *link) answerAndShut() {
+	l.awaitRest(nil)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := l.sock.Drain(ctx); err != nil {
+		logDebugf("replies to a peer that has ended its sending: %v (session %s)", err, l.sess.ID())
+	}
+	l.shut()
+}
+
+// rest tells one of those who wait that no request is at work; it tells the next.
+func (l *link) rest() {
+	select {
+	case l.rested <- struct{}{}:
+	default:
+	}
+}
+
+// awaitRest waits until no request of the peer is at work, or until closes; it reports which.
+func (l *link) awaitRest(until <-chan struct{}) bool {
+	l.resting.Store(true)
+	for l.running.Load() > 0 {
+		select {
+		case <-l.rested: // or was, a moment ago
+		case <-until:
+			return false
+		}
+	}
+	l.rest()
+	return true
 }
 
 // closedStatus is the status of what a lost connection took with it. An orderly end needs no cause.
@@ -223,7 +292,7 @@ func (l *link) readLoop() (next *link, kept bool) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
-	l.die(err)
+	l.readEnded(err)
 	l.sock.ReleaseReader()
 	return l.sess.lost(l), true
 }

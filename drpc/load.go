@@ -47,14 +47,16 @@ func (l *link) begin(c *handlerCtx) error {
 	return err
 }
 
-// end takes back what begin counted.
-func (l *link) end(c *handlerCtx) {
+// finished takes back what begin counted.
+func (l *link) finished(c *handlerCtx) {
 	all := &l.sess.ep.load
 	if c.held > 0 {
 		l.held.Add(-c.held)
 		all.bytes.Add(-c.held)
 	}
-	l.running.Add(-1)
+	if l.running.Add(-1) == 0 && l.resting.Load() {
+		l.rest()
+	}
 	all.requests.Add(-1)
 }
 

@@ -16,6 +16,7 @@ type pending struct {
 	overflow map[int32]*callCmd
 	n        int
 	closed   bool
+	emptied  chan struct{} // closed when the last call of a sealed table is taken out
 }
 
 // add enters a call. It returns false once the table is closed.
@@ -67,15 +68,37 @@ func (p *pending) take(seq int32) *callCmd {
 	if i := p.index(seq); p.slots[i] != nil && p.slots[i].output.Seq() == seq {
 		c := p.slots[i]
 		p.slots[i] = nil
-		p.n--
+		p.taken()
 		return c
 	}
 	c := p.overflow[seq]
 	if c != nil {
 		delete(p.overflow, seq)
-		p.n--
+		p.taken()
 	}
 	return c
+}
+
+// taken counts a call that was taken out.
+func (p *pending) taken() {
+	if p.n--; p.n == 0 && p.emptied != nil {
+		close(p.emptied)
+		p.emptied = nil
+	}
+}
+
+// seal refuses new calls and keeps those that wait. The channel closes when the last of them has been taken out.
+func (p *pending) seal() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.n == 0 {
+		return closedChan
+	}
+	if p.emptied == nil {
+		p.emptied = make(chan struct{})
+	}
+	return p.emptied
 }
 
 // close takes all calls out and refuses new ones.
@@ -93,6 +116,10 @@ func (p *pending) close() []*callCmd {
 		calls = append(calls, c)
 	}
 	p.slots, p.overflow, p.n = nil, nil, 0
+	if p.emptied != nil {
+		close(p.emptied)
+		p.emptied = nil
+	}
 	return calls
 }
 

@@ -155,7 +155,7 @@ func (c *handlerCtx) abandoned() {
 // done takes back what a request has occupied.
 func (c *handlerCtx) done() {
 	s, l, counted := c.sess, c.link, c.counted
-	l.end(c)
+	l.finished(c)
 	l.cancels.settled(&l.running)
 	s.ep.putCtx(c)
 	if counted {

@@ -24,6 +24,8 @@ func init() { // or the table would be in need of itself
 	reservedPushes = map[string]func(l *link, m *message.Msg){
 		cancelPush: (*link).onCancel,
 		helloPush:  func(*link, *message.Msg) {}, // that it came is all there is to it
+		goawayPush: (*link).onGoaway,
+		movedPush:  (*link).onMoved,
 	}
 }
 

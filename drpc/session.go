@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,10 @@ type session struct {
 	// link is the connection that calls use; early is the one that is being prepared.
 	link  atomic.Pointer[link]
 	early atomic.Pointer[link]
+
+	moving    *handover // under mu
+	departing []*link   // connections that others have replaced and that still answer, under mu
+	left      bool      // the peer has moved to another connection, under mu
 
 	// work counts running handlers and pending calls; idle gets a token when it drops to zero.
 	work atomic.Int64
@@ -325,12 +330,16 @@ func (s *session) close(wait bool) error {
 func (s *session) finishClose() error {
 	defer s.release()
 	s.waitIdle()
-	var err error
-	if l := s.link.Load(); l != nil && !l.isGone() {
-		l.farewell()
+	var wg sync.WaitGroup
+	for _, l := range s.links() {
+		if l != s.early.Load() && !l.isGone() {
+			wg.Go(l.farewell)
+		}
 	}
-	for _, l := range []*link{s.link.Load(), s.early.Load()} {
-		if l != nil && !l.isGone() { // one that was lost before has had its say
+	wg.Wait()
+	var err error
+	for _, l := range s.links() {
+		if !l.isGone() { // one that was lost before has had its say
 			l.die(socket.ErrProactivelyCloseSocket)
 			err = errors.Join(err, ignoreClosed(l.closeErr))
 		}
@@ -338,6 +347,19 @@ func (s *session) finishClose() error {
 	s.move(stateActiveClosed)
 	s.disconnected()
 	return err
+}
+
+// links returns the connections of the session, also those on their way out.
+func (s *session) links() []*link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	links := slices.Clone(s.departing)
+	for _, l := range []*link{s.link.Load(), s.early.Load()} {
+		if l != nil {
+			links = append(links, l)
+		}
+	}
+	return links
 }
 
 // release says that nothing of the session runs any more.
@@ -353,14 +375,16 @@ func (s *session) release() {
 // read the connection, and returns the one that takes its place, if any.
 func (s *session) lost(l *link) *link {
 	s.mu.Lock()
-	if s.getState().closing() || s.link.Load() != l || !s.moveLocked(statePassiveLosing) {
+	s.forgetDeparted(l)
+	if s.getState().closing() || s.link.Load() != l || !s.left && !s.moveLocked(statePassiveLosing) {
 		s.mu.Unlock()
 		return nil
 	}
+	moving := s.moving != nil
 	s.mu.Unlock()
 	s.backoff.ended()
 	s.ep.hub.remove(s)
-	if s.redials() && !s.ep.closing() && s.move(stateRedialing) {
+	if (moving || s.redials() && !s.ep.closing()) && s.move(stateRedialing) {
 		return s.redial()
 	}
 	s.passiveClosed()

@@ -1,0 +1,5 @@
+package drpc
+
+type drain struct{}
+
+func (d *drain) hasten() {}
