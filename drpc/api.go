@@ -18,7 +18,8 @@ import (
 type BaseEndpoint interface {
 	// Close stops listening, closes all sessions gracefully, and returns what went wrong meanwhile. It waits for
 	// running handlers and pending calls, except when it is called from a handler or a hook of this framework, where
-	// it starts the closing and returns. A second Close returns nil.
+	// it starts the closing and returns. A second Close returns nil. Calls that arrive meanwhile are refused with
+	// CodeBusy; Endpoint.Drain lets peers move first, so that none are.
 	Close() (err error)
 	// CountSession is the number of sessions that are up.
 	CountSession() int
@@ -83,6 +84,18 @@ type Endpoint interface {
 	// ServeConn serves a connection that somebody else accepted. It belongs to the endpoint from then on, also when
 	// a status says that it was not taken.
 	ServeConn(conn net.Conn, protoFunc ...socket.ProtoFunc) (Session, *status.Status)
+	// Drain is Close for an endpoint whose peers shall not notice: it stops listening, asks each peer to move to another
+	// connection, to whoever listens at the same address now, and goes on answering until the peers have gone. Shortly
+	// before the deadline of ctx, a tenth of the time, at most a second, sessions of peers that have not moved are closed
+	// in a moment when nothing is under way. When ctx ends it cuts off what is left and returns, also while handlers run
+	// on: a *DrainError says how many calls that concerns. Without a deadline it waits for the last peer, or until ctx is
+	// cancelled.
+	//
+	// Sessions that this endpoint has dialled serve until the others are gone, and are closed then. Drain runs all that
+	// Close runs, so the endpoint is closed afterwards. A Close meanwhile stops the waiting for peers: it closes the
+	// sessions as Close does. Of several Drains the first counts, and the others wait for it. From a handler or a hook of
+	// this framework it starts all that and returns nil; ctx then has to outlive the handler.
+	Drain(ctx context.Context) error
 	// Addrs returns the addresses that the endpoint listens on at the moment.
 	Addrs() []net.Addr
 }

@@ -42,7 +42,7 @@ type endpoint struct {
 	sessions  map[*session]struct{} // also those that are not up yet or not any more
 	running   int                   // goroutines that read, accept or dial
 	drained   chan struct{}         // closed when running drops to zero after Close began
-	drain     *drain                // set when Drain begins
+	drain     *departure            // set when Drain begins
 	closed    chan struct{}         // closed when Close is done
 	closeErr  error
 	retired   traffic // of sessions that are over
@@ -126,7 +126,7 @@ func (e *endpoint) enterAccepted() error {
 // leaveAccepted takes back enterAccepted for a connection that did not become a session.
 func (e *endpoint) leaveAccepted() {
 	e.mu.Lock()
-	e.accepted--
+	e.acceptedLeft()
 	e.mu.Unlock()
 	e.leave()
 }
@@ -173,10 +173,17 @@ func (e *endpoint) forget(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if _, known := e.sessions[s]; known && s.accepted {
-		e.accepted--
+		e.acceptedLeft()
 	}
 	delete(e.sessions, s)
 	e.retire(s)
+}
+
+// acceptedLeft counts an accepted session that has ended. The caller holds the lock.
+func (e *endpoint) acceptedLeft() {
+	if e.accepted--; e.accepted == 0 {
+		e.drain.sessionsLeft()
+	}
 }
 
 // evict closes a session whose id was taken over, without making the newcomer wait for what still runs on it.
@@ -210,7 +217,7 @@ func (e *endpoint) Close() error {
 }
 
 // beginClose makes the caller the one who closes, unless somebody else is at it, or drains the endpoint.
-func (e *endpoint) beginClose() (first bool, drain *drain) {
+func (e *endpoint) beginClose() (first bool, drain *departure) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.isClosing || e.drain != nil {

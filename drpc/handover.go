@@ -80,6 +80,7 @@ func (s *session) handOver(old *link, h *handover, spread time.Duration) {
 		return
 	}
 	logInfof("moved to a new connection, as the peer asked for (session %s, peer %s)", s.ID(), s.target)
+	next.sendReserved(helloPush, "null") // what goes over old is not taken for a sign of life of next
 	s.ep.spawn(func() { s.depart(old) }) // if the endpoint is closing that ends old, too
 	s.live(next)
 }

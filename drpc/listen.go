@@ -41,7 +41,7 @@ func (e *endpoint) ListenAndServe(protoFunc ...socket.ProtoFunc) error {
 func (e *endpoint) track(ln net.Listener) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.isClosing {
+	if e.isClosing || e.drain != nil {
 		return false
 	}
 	e.listeners[ln] = struct{}{}
@@ -84,7 +84,7 @@ func (e *endpoint) accept(ln net.Listener, protoFunc []socket.ProtoFunc) error {
 			}
 			continue
 		}
-		if e.closing() {
+		if e.leaving() {
 			return ErrListenClosed
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -180,6 +180,9 @@ func (e *endpoint) admit(l *link) *Status {
 	})
 	if stat == nil && s.up(l, false) {
 		e.counters.accepted.Add(1)
+		if e.leaving() {
+			s.sayGoaway(0)
+		}
 		return nil
 	}
 	if stat == nil {
