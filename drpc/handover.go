@@ -144,26 +144,14 @@ func (s *session) replace(old, next *link, h *handover) bool {
 	s.departing = append(s.departing, old)
 	s.link.Store(next)
 	s.early.Store(nil)
-	s.followAddr(next)
+	if addr := next.sock.LocalAddr(); addr.String() != "" && addr.String() != "@" {
+		s.ep.hub.nameAfter(s, addr)
+	}
 	s.announceLocked()
 	s.backoff.connected()
 	s.countRedial()
 	s.applyAge(next)
 	return true
-}
-
-// followAddr gives a session that is up and named after the address of its connection the name of the next one. The
-// caller holds the lock.
-func (s *session) followAddr(next *link) {
-	id := s.ID()
-	text := next.sock.LocalAddr().String()
-	if id != s.addrID || text == "" || text == "@" {
-		return
-	}
-	s.addrID = text
-	if old := s.ep.hub.rename(s, text); old != nil {
-		s.ep.evict(old)
-	}
 }
 
 // awaitHandover returns the connection that a handover has made for a session that has lost its own meanwhile, nil if
