@@ -19,6 +19,7 @@ type Feed struct {
 	told  map[nodeKey]nodeState // what Next has reported
 	queue []nodeKey             // where the two may differ, in the order it came
 	dirty map[nodeKey]bool      // the keys in queue
+	seen  map[nodeKey]nodeState // how those were that have gone since
 	more  chan struct{}         // has room for one: there is something in queue
 }
 
@@ -35,7 +36,8 @@ func (s nodeState) equal(o nodeState) bool {
 // NewFeed returns a feed that ends with ctx.
 func NewFeed(ctx context.Context) *Feed {
 	f := &Feed{
-		now: map[nodeKey]nodeState{}, told: map[nodeKey]nodeState{}, dirty: map[nodeKey]bool{}, more: make(chan struct{}, 1),
+		now: map[nodeKey]nodeState{}, told: map[nodeKey]nodeState{}, dirty: map[nodeKey]bool{},
+		seen: map[nodeKey]nodeState{}, more: make(chan struct{}, 1),
 	}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
@@ -68,6 +70,7 @@ func (f *Feed) Set(services []*Service) {
 	}
 	slices.SortFunc(gone, nodeKey.compare)
 	for _, k := range gone {
+		f.seen[k] = f.now[k]
 		f.enqueue(k)
 	}
 	for _, k := range order {
@@ -107,25 +110,25 @@ func (f *Feed) Next() (*Result, error) {
 	}
 }
 
-// pop returns the first change that still is one, nil if there is none.
+// pop returns the first change, nil if there is none. A node that came and went before it was reported is reported as
+// gone: who also asks GetService may have seen it there.
 func (f *Feed) pop() *Result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for len(f.queue) > 0 {
+	if len(f.queue) > 0 {
 		k := f.queue[0]
 		f.queue = f.queue[1:]
 		delete(f.dirty, k)
 		now, is := f.now[k]
-		told, was := f.told[k]
+		_, was := f.told[k]
 		action := Update
 		switch {
-		case is && !was:
+		case !is:
+			action, now = Delete, f.seen[k]
+		case !was:
 			action = Create
-		case was && !is:
-			action, now = Delete, told
-		case !is || now.equal(told):
-			continue // it came and went, or changed and changed back
 		}
+		delete(f.seen, k)
 		f.told[k] = now
 		if action == Delete {
 			delete(f.told, k)

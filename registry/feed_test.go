@@ -29,11 +29,14 @@ func TestFeedReportsNoMoreThanOneChangeANode(t *testing.T) {
 	f.Set(list("1", "1"))
 	f.Set(list("1", "2", "1"))
 	f.Set(list("", "2"))
-	want(Create, "b", "2") // a and c came and went
+	want(Delete, "a", "1") // came and went
+	want(Create, "b", "2")
+	want(Delete, "c", "1")
 	f.Set(list("", "3"))
 	f.Set(list("", "2"))
 	f.Set(list("1", "2"))
-	want(Create, "a", "1") // b changed back
+	want(Update, "b", "2") // changed back
+	want(Create, "a", "1")
 	f.Set(nil)
 	f.Set(list("", "4"))
 	want(Delete, "a", "1")

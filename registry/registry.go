@@ -22,7 +22,7 @@ type Registry interface {
 	GetService(string, ...GetOption) ([]*Service, error)
 	// ListServices returns all services, sorted by name and version. Registries that only know names leave the rest empty.
 	ListServices(...ListOption) ([]*Service, error)
-	// Watch reports what changes.
+	// Watch reports what changes from when it returns.
 	Watch(...WatchOption) (Watcher, error)
 	// String returns the kind of the registry: "memory".
 	String() string
@@ -32,7 +32,8 @@ type Registry interface {
 // already, as Create.
 type Watcher interface {
 	// Next waits for a change of one node. It returns ErrWatcherStopped after Stop and when the context of the watch is
-	// done. Changes that follow each other faster than Next is called become one.
+	// done. Changes of a node that follow each other faster than Next is called become one, so that the first that is
+	// heard of a node may be that it has gone.
 	Next() (*Result, error)
 	// Stop ends the watch. It may be called from any goroutine and more than once.
 	Stop()

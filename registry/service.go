@@ -56,6 +56,12 @@ func (n *Node) Equal(o *Node) bool {
 		maps.Equal(n.Metadata, o.Metadata)
 }
 
+// Equal reports whether both say the same.
+func (s *Service) Equal(o *Service) bool {
+	return s == o || s != nil && o != nil && s.Name == o.Name && s.Version == o.Version && maps.Equal(s.Metadata, o.Metadata) &&
+		slices.EqualFunc(s.Nodes, o.Nodes, (*Node).Equal)
+}
+
 // Valid returns a copy of s that can be registered: nodes without an id have their address as id. The error is an
 // ErrInvalidService that says what is missing. Registries call it first in Register and Deregister.
 func (s *Service) Valid() (*Service, error) {

@@ -280,7 +280,7 @@ func (d *watched) read(w registry.Watcher) {
 		for _, n := range r.Service.Nodes {
 			k := r.Service.Name + " " + r.Service.Version + " " + n.Id
 			_, known := d.nodes[k]
-			if known != (r.Action != registry.Create) {
+			if r.Action != registry.Delete && known != (r.Action == registry.Update) {
 				d.faults = append(d.faults, fmt.Sprintf("%s of %s, known before: %v", r.Action, k, known))
 			}
 			d.nodes[k] = n
