@@ -55,7 +55,7 @@ var Layers = []Layer{
 		{Path: "metrics/*", Beside: []string{"metrics"}},
 		{Path: "registry"},
 		{Path: "registry/*", Beside: []string{"registry"}},
-		{Path: "selector", Beside: []string{"registry"}},
+		{Path: "selector", Beside: []string{"registry", "registry/cache"}},
 	}},
 	{Name: "L6", What: "endpoints with registry, selector and metrics", Rows: []Row{
 		{Path: "client"},

@@ -57,6 +57,11 @@ var packages = map[string]string{
 	"proclog":      module + "/supervisor/proclog",
 	"lifeline":     module + "/supervisor/lifeline",
 	"ini":          module + "/supervisor/ini",
+	"registry":     module + "/registry",
+	"memory":       module + "/registry/memory",
+	"cache":        module + "/registry/cache",
+	"registrytest": module + "/registry/registrytest",
+	"selector":     module + "/selector",
 }
 
 // documents returns every Markdown file of the module.

@@ -19,6 +19,7 @@ var provides = map[string]string{
 	"call":     "call drpc.CallCtx",
 	"server":   "svr *dserver.DServer",
 	"root":     "root *cobra.Command",
+	"registry": "reg registry.Registry",
 }
 
 // Snippet is a piece of Go that can be compiled.

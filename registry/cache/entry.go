@@ -95,6 +95,7 @@ func (s *Snapshot) usable() bool {
 
 func newSnapshot(services []*registry.Service, err error) *Snapshot {
 	nodes := 0
+	services = registry.Merge(services)
 	for _, s := range services {
 		nodes += len(s.Nodes)
 	}
