@@ -36,6 +36,7 @@ type Entry struct {
 	crossed map[nodeKey]nodeState // what the watch reported during the flight; no node: gone
 	watch   context.CancelFunc    // nil: not watched
 	timer   *time.Timer
+	ticks   uint64        // counts timers
 	failing bool          // the last answer was an error
 	idle    time.Duration // how long nobody asked
 }
@@ -197,14 +198,20 @@ func (e *Entry) tickIn(d time.Duration) {
 		e.timer.Stop()
 	}
 	if e.c.ctx.Err() == nil {
-		e.timer = time.AfterFunc(d, func() { e.tick(d) })
+		e.ticks++
+		n := e.ticks
+		e.timer = time.AfterFunc(d, func() { e.tick(n, d) })
 	}
 }
 
-// tick is called d after the last answer or tick.
-func (e *Entry) tick(d time.Duration) {
-	e.stale.Store(true)
+// tick is called d after the last answer or tick, unless there was one since.
+func (e *Entry) tick(n uint64, d time.Duration) {
 	e.mu.Lock()
+	if n != e.ticks {
+		e.mu.Unlock()
+		return
+	}
+	e.stale.Store(true)
 	if e.idle += d; e.used.Swap(false) || e.failing { // what is known may not be had again soon
 		e.idle = 0
 	}
@@ -225,6 +232,7 @@ func (e *Entry) park() {
 	defer e.mu.Unlock()
 	e.current.Store(nil)
 	e.idle = 0
+	e.ticks++
 	if e.timer != nil {
 		e.timer.Stop()
 	}
