@@ -262,7 +262,7 @@ func TestWithoutAWatchTheTTLCounts(t *testing.T) {
 		wantNodes(t, c, 1)
 		registrytest.Register(t, b, service(2))
 		time.Sleep(150 * time.Second) // no multiple of the TTL
-		wantNodes(t, c, 1) // the list until the registry has answered
+		wantNodes(t, c, 1)            // the list until the registry has answered
 		synctest.Wait()
 		wantNodes(t, c, 2)
 		registrytest.Deregister(t, b, service(1))
