@@ -302,8 +302,10 @@ func (e *endpoint) held() ([]net.Listener, []*session) {
 	return listeners, sessions
 }
 
+// ignoreClosed leaves out what closing something says that is closed already, by this side or by the peer, whom TLS could
+// not say goodbye to.
 func ignoreClosed(err error) error {
-	if errors.Is(err, net.ErrClosed) {
+	if isConnLoss(err) {
 		return nil
 	}
 	return err

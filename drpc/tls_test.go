@@ -171,3 +171,25 @@ func TestSessionsRedialOverTLS(t *testing.T) {
 		waitFor(t, "a call that is answered", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
 	}
 }
+
+// A peer that is gone cannot be told goodbye, which is no failure of Close.
+func TestCloseAfterThePeerHasGoneIsNoError(t *testing.T) {
+	t.Parallel()
+	a := certtest.New(t)
+	for range 50 {
+		srv, addr := serveTLS(t, a, "127.0.0.1", EndpointConfig{})
+		cli := newPeer(t, EndpointConfig{})
+		cli.SetTLSConfig(a.Client())
+		dial(t, cli, addr)
+		waitFor(t, "the session", func() bool { return srv.CountSession() == 1 })
+		errs := make(chan error, 2)
+		for _, e := range []Endpoint{srv, cli} {
+			go func() { errs <- e.Close() }()
+		}
+		for range 2 {
+			if err := eventually(t, "the end", errs); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package peers
 import (
 	"errors"
 	"net"
+	"strings"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -33,6 +34,10 @@ type variant struct {
 	json bool
 	// record makes Prometheus metrics record the endpoint, without a page.
 	record bool
+	// network is the transport; empty is tcp.
+	network string
+	// make makes an endpoint; nil is drpc.New.
+	make func(server bool, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (drpc.Endpoint, error)
 }
 
 // jsonBody is the body of variants that use JSON, whose bytes become base64.
@@ -44,13 +49,17 @@ func (v variant) peer(name, about string, kind Kind) Peer {
 	return Peer{Name: name, About: about, Kind: kind, Serve: v.serve, Dial: v.dial}
 }
 
-func (v variant) endpoint(server bool, plugins ...drpc.Plugin) (drpc.Endpoint, error) {
-	cfg := drpc.EndpointConfig{DefaultBodyCodec: "protobuf"}
+// endpoint makes an endpoint; one that listens does so at listenIP.
+func (v variant) endpoint(listenIP string, plugins ...drpc.Plugin) (drpc.Endpoint, error) {
+	cfg := drpc.EndpointConfig{Network: v.network, ListenIP: listenIP, DefaultBodyCodec: "protobuf"}
 	if v.json {
 		cfg.DefaultBodyCodec = "json"
 	}
-	if server {
-		cfg.ListenIP = "127.0.0.1"
+	create := v.make
+	if create == nil {
+		create = func(_ bool, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (drpc.Endpoint, error) {
+			return drpc.New(cfg, plugins...)
+		}
 	}
 	plugins = append(plugins, v.plugins...)
 	if v.record {
@@ -58,7 +67,8 @@ func (v variant) endpoint(server bool, plugins ...drpc.Plugin) (drpc.Endpoint, e
 		m.Start() // it runs nothing, and lasts as long as the process
 		plugins = append(plugins, m.Options().Plugins...)
 	}
-	e, err := drpc.New(cfg, plugins...)
+	server := listenIP != ""
+	e, err := create(server, cfg, plugins...)
 	if err != nil || v.setup == nil {
 		return e, err
 	}
@@ -67,7 +77,14 @@ func (v variant) endpoint(server bool, plugins ...drpc.Plugin) (drpc.Endpoint, e
 
 func (v variant) serve() (Server, error) {
 	bound := make(chan net.Addr, 1)
-	e, err := v.endpoint(true, announcer(bound))
+	listenIP, remove := "127.0.0.1", func() {}
+	if strings.HasPrefix(v.network, "unix") {
+		var err error
+		if listenIP, remove, err = socketFile(); err != nil {
+			return Server{}, err
+		}
+	}
+	e, err := v.endpoint(listenIP, announcer(bound))
 	if err != nil {
 		return Server{}, err
 	}
@@ -87,6 +104,7 @@ func (v variant) serve() (Server, error) {
 		return Server{Addr: addr.String(), Stop: func() {
 			_ = e.Close() // what a client left behind is of no interest
 			<-ended
+			remove()
 		}}, nil
 	}
 }
@@ -98,7 +116,7 @@ func (announcer) Name() string                       { return "announcer" }
 func (a announcer) AfterListen(bound net.Addr) error { a <- bound; return nil }
 
 func (v variant) dial(addr string) (Client, error) {
-	e, err := v.endpoint(false)
+	e, err := v.endpoint("")
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,8 @@
 // Package peers holds one and the same echo in the RPC frameworks that DMicro is measured beside, and in two floors that
 // are nothing but frames.
 //
-// Every peer answers a request of some bytes with the same bytes, over TCP on the loopback address. Bodies are coded as
+// Every peer answers a request of some bytes with the same bytes, over TCP on the loopback address; those of Transports show
+// other ways. Bodies are coded as
 // protobuf where the peer can, as one message with one bytes field. Each peer is set up as its own documentation shows
 // it, without tuning. A request message belongs to the goroutine that calls and is sent again and again; a reply message
 // is new for each call, as in generated code.
@@ -11,6 +12,7 @@ package peers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -81,9 +83,9 @@ func Frameworks() []Peer {
 	}
 }
 
-// Named returns the peer with this name among those of Frameworks and Features.
+// Named returns the peer with this name among those of Frameworks, Features and Transports.
 func Named(name string) (Peer, error) {
-	for _, p := range append(Frameworks(), Features()...) {
+	for _, p := range slices.Concat(Frameworks(), Features(), Transports()) {
 		if p.Name == name {
 			return p, nil
 		}

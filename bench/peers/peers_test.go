@@ -2,12 +2,13 @@ package peers
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
 func TestEveryPeerEchoes(t *testing.T) {
 	t.Parallel()
-	for _, p := range append(Frameworks(), Features()...) {
+	for _, p := range slices.Concat(Frameworks(), Features(), Transports()) {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			srv, err := p.Serve()
@@ -55,7 +56,7 @@ func echoTen(t *testing.T, call func() ([]byte, error), body []byte) error {
 func TestNamesAreUniqueAndFound(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)
-	for _, p := range append(Frameworks(), Features()...) {
+	for _, p := range slices.Concat(Frameworks(), Features(), Transports()) {
 		if seen[p.Name] {
 			t.Errorf("two peers are named %s", p.Name)
 		}

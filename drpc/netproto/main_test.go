@@ -2,15 +2,12 @@ package netproto_test
 
 import (
 	"crypto/tls"
-	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/internal/transporttest"
 	"github.com/osgochina/dmicro/drpc/netproto"
 	"github.com/osgochina/dmicro/drpc/netproto/kcp"
 	"github.com/osgochina/dmicro/drpc/netproto/quic"
@@ -26,42 +23,29 @@ func init() {
 	netproto.Register(quic.New(quic.Config{Idle: idle, TLS: &tls.Config{InsecureSkipVerify: true}}, "quic-test"))
 }
 
-// transport is one row of the tests in this package.
-type transport struct {
-	name, network string
-	udp           bool
+// transports are the rows of the suite that are registered with this package.
+var transports = []transporttest.Transport{
+	{Name: "tcp", Network: "tcp"},
+	{Name: "unix", Network: "unix"},
+	{Name: "unixpacket", Network: "unixpacket"},
+	{Name: "kcp", Network: "kcp-test", UDP: true, Idle: idle},
+	{Name: "quic", Network: "quic-test", UDP: true, Idle: idle, Secure: true},
 }
 
-var transports = []transport{
-	{name: "tcp", network: "tcp"},
-	{name: "unix", network: "unix"},
-	{name: "unixpacket", network: "unixpacket"},
-	{name: "kcp", network: "kcp-test", udp: true},
-	{name: "quic", network: "quic-test", udp: true},
-}
-
-// configs are those of a server and of a client.
-func (tr transport) configs(dir string) (server, client drpc.EndpointConfig) {
-	server.Network, client.Network = tr.network, tr.network
-	if tr.network == "unix" || tr.network == "unixpacket" {
-		server.ListenIP = filepath.Join(dir, "s")
-		return server, client
+func TestTransports(t *testing.T) {
+	for _, tr := range transports {
+		t.Run(tr.Name, func(t *testing.T) { transporttest.Run(t, tr) })
 	}
-	server.LocalIP, client.LocalIP = "127.0.0.1", "127.0.0.1"
-	return server, client
 }
 
-// childServer makes the test program a server on a network and nothing else.
-const childServer = "DMICRO_TEST_SERVER"
+func BenchmarkTransports(b *testing.B) {
+	for _, tr := range transports {
+		b.Run(tr.Name, func(b *testing.B) { transporttest.Bench(b, tr) })
+	}
+}
 
 func TestMain(m *testing.M) {
-	logger.SetLevel(logger.LevelError)
-	if network := os.Getenv(childServer); network != "" {
-		if err := serveAsChild(network); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	logger.SetLevel(logger.LevelCritical) // many tests cause errors on purpose
+	transporttest.Main(transports...)
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }

@@ -48,6 +48,7 @@ var Layers = []Layer{
 	}},
 	{Name: "L5", What: "plugins, mixers, metrics, registry, selector", Rows: []Row{
 		{Path: "drpc/internal/conformance"},
+		{Path: "drpc/internal/transporttest", Beside: []string{"drpc/internal/conformance"}},
 		{Path: "drpc/internal/peertest"},
 		{Path: "drpc/plugin/*"},
 		{Path: "drpc/mixer/*", Beside: []string{"drpc/mixer/*"}},

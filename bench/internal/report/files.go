@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -25,6 +26,9 @@ type Contest struct {
 	Peers []peers.Peer `json:"-"`
 	// Base is the name of the row that others are compared with; empty where they are compared with each other.
 	Base string `json:"base,omitempty"`
+	// Heading is that of the page, and Goals writes what has to hold.
+	Heading string                         `json:"-"`
+	Goals   func(io.Writer, []contest.Row) `json:"-"`
 }
 
 // Save writes name.md, name.svg and name.json into a directory that exists.
@@ -71,19 +75,11 @@ func (c Contest) class(peer string) string {
 // page is the report in Markdown.
 func (c Contest) page(name string) []byte {
 	var b bytes.Buffer
-	heading := "DMicro beside its peers"
-	if c.Base != "" {
-		heading = "What features cost"
-	}
-	fmt.Fprintf(&b, "# %s\n\nWritten by a program; [README.md](README.md) says how to read it.\n\n", heading)
+	fmt.Fprintf(&b, "# %s\n\nWritten by a program; [README.md](README.md) says how to read it.\n\n", c.Heading)
 	c.Origin.Write(&b)
 	fmt.Fprintf(&b, "- Rounds: %d of %v a row, after %v to warm up; medians\n\n", c.Rounds, c.Duration, c.Warmup)
 	b.WriteString("## What has to hold\n\n")
-	if c.Base == "" {
-		Goals(&b, c.Rows)
-	} else {
-		FeatureGoals(&b, c.Rows)
-	}
+	c.Goals(&b, c.Rows)
 	b.WriteByte('\n')
 	fmt.Fprintf(&b, "## Figures\n\n![calls a second](%s.svg)\n\n", name)
 	Figures(&b, c.Rows, c.Base)

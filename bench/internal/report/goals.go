@@ -96,6 +96,21 @@ func FeatureGoals(w io.Writer, rows []contest.Row) {
 	t.write(w)
 }
 
+// transportGoals are the least ratios to TCP in setting (b).
+var transportGoals = map[string]float64{peers.OverUnix: 1.1, peers.OverWebSocket: 0.5}
+
+// TransportGoals writes a table of what has to hold of transports, and whether it does.
+func TransportGoals(w io.Writer, rows []contest.Row) {
+	t := &table{head: []string{"cell", "what", "must be", "is", "held"}}
+	for _, r := range rows {
+		if least := transportGoals[r.Peer]; least > 0 && r.Cell.Letter == "b" && r.Base > 0 {
+			t.add(r.Cell.String(), "calls/s over "+r.Peer+" to those over "+peers.OverTCP, "at least "+decimal(least, 1),
+				decimal(r.Base, 2), held(r.Base >= least))
+		}
+	}
+	t.write(w)
+}
+
 func held(ok bool) string {
 	if ok {
 		return "yes"

@@ -160,8 +160,8 @@ func TestSaveWritesAllThreeFiles(t *testing.T) {
 	dir := t.TempDir()
 	c := Contest{
 		Origin: Here(Command("peers", []string{"-out", filepath.Join(dir, "out")})), Rounds: 1, Duration: time.Second,
-		Peers: peers.Frameworks(),
-		Rows:  []contest.Row{{Cell: cellOf("b", 128), Peer: peers.DMicro, PerSecond: 7, Best: 4}},
+		Peers: peers.Frameworks(), Heading: "DMicro beside its peers", Goals: Goals,
+		Rows: []contest.Row{{Cell: cellOf("b", 128), Peer: peers.DMicro, PerSecond: 7, Best: 4}},
 	}
 	if err := c.Save(dir, "peers"); err != nil {
 		t.Fatal(err)

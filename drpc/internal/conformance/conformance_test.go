@@ -1,26 +1,12 @@
 package conformance
 
 import (
-	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
-
-	"github.com/osgochina/dmicro/drpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-func TestTCP(t *testing.T) { Run(t, TCP) }
-
-func TestUnix(t *testing.T) {
-	// One protocol is enough to know that the transport does not change what the protocols do.
-	RunProto(t, Over(func(t testing.TB) (server, client drpc.EndpointConfig) {
-		server.Network, client.Network = "unix", "unix"
-		server.ListenIP = filepath.Join(t.TempDir(), "s")
-		return server, client
-	}, nil), Protos[0])
-}
 
 // A row that no subtest meets would never be noticed otherwise.
 func TestEveryRowOfTheTableIsMet(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
-	"github.com/osgochina/dmicro/internal/certtest"
 )
 
 // subProtos are the sub-protocols: those that are made for websockets, those of every transport, and one without a fast
@@ -42,28 +41,6 @@ func init() {
 		}
 	}
 	conformance.Cannot = slices.Concat(rows, conformance.Cannot)
-}
-
-func TestEveryCombinationOverWebSocket(t *testing.T) {
-	for _, p := range subProtos {
-		t.Run(p.Name, func(t *testing.T) {
-			t.Parallel()
-			conformance.RunProto(t, overWebSocket, p)
-		})
-	}
-}
-
-func TestCombinationsOverWSS(t *testing.T) {
-	t.Parallel()
-	// One is enough to know that TLS does not change what the sub-protocols do.
-	conformance.RunProto(t, func(t testing.TB, register func(drpc.Endpoint), pf proto.ProtoFunc) drpc.Session {
-		server, client := newTestServer(t, "/ws", drpc.EndpointConfig{}), newTestClient(t, "/ws", drpc.EndpointConfig{})
-		register(server)
-		ca := certtest.New(t)
-		server.SetTLSConfig(ca.Server("127.0.0.1"))
-		client.SetTLSConfig(ca.Client())
-		return dial(t, client, serve(t, server, pf), pf)
-	}, subProtos[1])
 }
 
 func overWebSocket(t testing.TB, register func(drpc.Endpoint), pf proto.ProtoFunc) drpc.Session {

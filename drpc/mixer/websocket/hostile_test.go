@@ -254,30 +254,6 @@ func TestASilentClientIsClosedAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestASlowReaderIsBounded(t *testing.T) {
-	t.Parallel()
-	const outbox = 1 << 20
-	s := newTestServer(t, "/", drpc.EndpointConfig{OutboxSize: outbox, WriteTimeout: 300 * time.Millisecond})
-	addEcho(s)
-	addr := serve(t, s)
-	slow := upgraded(t, addr)
-	other := dial(t, newTestClient(t, "/", drpc.EndpointConfig{}), addr)
-	waitFor(t, "the session", func() bool { return s.CountSession() == 2 })
-	sess, _ := s.GetSession("ws://" + slow.LocalAddr().String())
-	body := []byte(strings.Repeat("x", 64<<10))
-	var stat *drpc.Status
-	sent := 0
-	for stat == nil && sent < 1<<30 { // what the system takes, and the outbox; then the pushing waits
-		stat = sess.Push("/p", body)
-		sent += len(body)
-	}
-	if stat.Code() != drpc.CodeConnClosed || sent > 64<<20 {
-		t.Errorf("after %d bytes: %v", sent, stat)
-	}
-	waitFor(t, "the end of the session", func() bool { return s.CountSession() == 1 })
-	works(t, other)
-}
-
 // A peer that sends pings and never reads must not make the answers pile up, nor keep the server.
 func TestAFloodOfPingsIsBounded(t *testing.T) {
 	t.Parallel()

@@ -2,24 +2,29 @@ package websocket
 
 import (
 	"bufio"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/internal/transporttest"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/logger"
 )
 
 func TestMain(m *testing.M) {
 	logger.SetLevel(logger.LevelCritical) // many tests cause errors on purpose
+	transporttest.Main(transport)
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
@@ -207,4 +212,12 @@ func (p *peer) closeCode() (code int) {
 // echoCall is a frame of the json sub-protocol that calls /echo.
 func echoCall(seq int, body string) string {
 	return fmt.Sprintf(`{"seq":%d,"mtype":1,"serviceMethod":"/echo","meta":"{}","bodyCodec":115,"body":"%s","ptf":[]}`, seq, body)
+}
+
+// acceptKey answers the key in a request.
+func acceptKey(request string) string {
+	_, key, _ := strings.Cut(request, "Sec-WebSocket-Key: ")
+	key, _, _ = strings.Cut(key, "\r\n")
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -188,6 +188,8 @@ func TestMalformedPayloadsAreRefused(t *testing.T) {
 		"status is no JSON":      base.bytes(4, "%"),
 		"status in no quoting":   base.bytes(4, `{"code":1,"msg":"\x0","cause":""}`),
 		"method is not UTF-8":    base.bytes(3, "\xff"),
+		"an earlier method is":   base.bytes(3, "\xff").bytes(3, "/m"),
+		"field number too high":  append(protowire.AppendVarint(base, (uint64(protowire.MaxValidNumber)+1)<<3), 1),
 		"type above a byte":      base.varint(2, 256),
 		"type below zero":        base.varint(2, math.MaxUint64),
 		"codec above a byte":     base.varint(6, 1<<20),

@@ -1,4 +1,4 @@
-package netproto_test
+package transporttest
 
 import (
 	"math/rand/v2"
@@ -23,7 +23,7 @@ type relay struct {
 }
 
 // newRelay returns the address that clients send to. The relay ends with the test.
-func newRelay(t *testing.T, server *net.UDPAddr, loss float64, delay time.Duration) net.Addr {
+func newRelay(t testing.TB, server *net.UDPAddr, loss float64, delay time.Duration) net.Addr {
 	t.Helper()
 	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
