@@ -33,8 +33,9 @@ type Transport struct {
 	Server, Client func(drpc.EndpointConfig, ...drpc.Plugin) (drpc.Endpoint, error)
 	// Upgrade makes a connection of the network ready for frames, on the dialling side; by default it is.
 	Upgrade func(net.Conn) (net.Conn, error)
-	// Protos are the protocols that it is tested with; all by default. Those of DefaultProto are what endpoints speak
-	// that are told none.
+	// Beginning is how a frame begins that endpoints take which are told no protocol; by default that of the raw protocol.
+	Beginning []byte
+	// Protos are the protocols that it is tested with; all by default.
 	Protos []conformance.Proto
 }
 
@@ -74,6 +75,8 @@ var checks = []check{
 	{name: "garbage in the TLS handshake", run: garbageInHandshake, applies: overStreams},
 	{name: "garbage after the TLS handshake", run: garbageAfterHandshake, applies: overStreams},
 
+	{name: "silence", run: silence},
+	{name: "frame that never ends", run: endlessFrame},
 	{name: "garbage", run: garbage},
 	{name: "garbage after a frame", run: garbageAfterFrame},
 	{name: "frame that is too large", run: oversize},

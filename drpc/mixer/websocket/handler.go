@@ -129,7 +129,7 @@ func sameHost(r *http.Request) bool {
 func (h *handler) serve(c *Conn) {
 	socket.TryOptimize(c.NetConn())
 	c.watch(h.opts.Ping)
-	sess, stat := h.ep.ServeConn(envelope(h.ep, c), c.protoFunc(h.opts.SubProto))
+	sess, stat := h.ep.ServeConn(enveloped(h.ep, c), c.protoFunc(h.opts.SubProto))
 	if stat != nil {
 		logger.Debugf(context.Background(), "websocket of %s: %v", c.RemoteAddr(), stat)
 		return

@@ -106,19 +106,29 @@ func install(ep drpc.Endpoint) *owner {
 }
 
 // envelope keeps an endpoint with a TLS configuration from securing a connection once more: whatever TLS there is lies
-// below the WebSocket. Endpoints take a *tls.Conn for secured, and never does anybody speak TLS over this one.
-func envelope(ep drpc.Endpoint, c *Conn) net.Conn {
+// below the WebSocket.
+type envelope struct{ *Conn }
+
+// ConnectionState is what netproto.IsSecure asks for. It is that of the TLS below, nothing where there is none.
+func (e envelope) ConnectionState() tls.ConnectionState {
+	if t, ok := e.wire.Conn.(*tls.Conn); ok {
+		return t.ConnectionState()
+	}
+	return tls.ConnectionState{}
+}
+
+// enveloped puts a connection into an envelope if the endpoint would secure it.
+func enveloped(ep drpc.Endpoint, c *Conn) net.Conn {
 	if ep.TLSConfig() == nil {
 		return c
 	}
-	return tls.Server(c, nil)
+	return envelope{c}
 }
 
 // unwrap returns the connection in conn, nil if it is of another kind, and whether it was in an envelope.
 func unwrap(conn net.Conn) (c *Conn, packed bool) {
-	if t, ok := conn.(*tls.Conn); ok {
-		c, packed = t.NetConn().(*Conn)
-		return c, packed
+	if e, ok := conn.(envelope); ok {
+		return e.Conn, true
 	}
 	c, _ = conn.(*Conn)
 	return c, false

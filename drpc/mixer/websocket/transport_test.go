@@ -23,6 +23,7 @@ var transport = transporttest.Transport{
 	Client: func(cfg drpc.EndpointConfig, plugins ...drpc.Plugin) (drpc.Endpoint, error) {
 		return protobufClient{NewClient("/", cfg, plugins...)}, nil
 	},
+	Beginning: testFrame(0x82, "0123456789")[:8],
 	Upgrade: func(conn net.Conn) (net.Conn, error) {
 		if _, err := io.WriteString(conn, goodRequest+"\r\n"); err != nil {
 			return nil, err
