@@ -55,6 +55,7 @@ const (
 type hookDecl struct {
 	name   string
 	scope  hookScope
+	when   string // it runs
 	effect string // what a result that is not OK does
 	// bind adds p to the set if it implements the hook, and reports whether it does.
 	bind func(set *hookSet, kind hookKind, p Plugin) bool
@@ -62,33 +63,33 @@ type hookDecl struct {
 
 // hookTable declares the hooks, each once; dispatch, validation and documentation follow from it.
 var hookTable = [hookCount]hookDecl{
-	hookBeforeNewEndpoint:    rareHook[BeforeNewEndpointPlugin](endpointScope, "the endpoint is not made"),
-	hookAfterNewEndpoint:     rareHook[AfterNewEndpointPlugin](endpointScope, "the endpoint is not made"),
-	hookBeforeCloseEndpoint:  rareHook[BeforeCloseEndpointPlugin](endpointScope, "joined to the error of Close"),
-	hookAfterCloseEndpoint:   rareHook[AfterCloseEndpointPlugin](endpointScope, "joined to the error of Close"),
-	hookAfterRegRouter:       rareHook[AfterRegRouterPlugin](routeScope, "the handler is not registered"),
-	hookAfterListen:          rareHook[AfterListenPlugin](endpointScope, "ListenAndServe returns it"),
-	hookBeforeDial:           rareHook[BeforeDialPlugin](endpointScope, "Dial returns it; a redial goes on"),
-	hookAfterDial:            rareHook[AfterDialPlugin](endpointScope, "the attempt has failed"),
-	hookAfterDialFail:        rareHook[AfterDialFailPlugin](endpointScope, "logged"),
-	hookAfterAccept:          rareHook[AfterAcceptPlugin](endpointScope, "the session is closed"),
-	hookBeforeWriteCall:      writeHook(endpointScope, "the call ends with it", BeforeWriteCallPlugin.BeforeWriteCall),
-	hookAfterWriteCall:       writeHook(endpointScope, "logged", AfterWriteCallPlugin.AfterWriteCall),
-	hookBeforeWriteReply:     writeHook(routeScope, "logged", BeforeWriteReplyPlugin.BeforeWriteReply),
-	hookAfterWriteReply:      writeHook(routeScope, "logged", AfterWriteReplyPlugin.AfterWriteReply),
-	hookBeforeWritePush:      writeHook(endpointScope, "Push returns it", BeforeWritePushPlugin.BeforeWritePush),
-	hookAfterWritePush:       writeHook(endpointScope, "logged", AfterWritePushPlugin.AfterWritePush),
-	hookBeforeReadHeader:     rareHook[BeforeReadHeaderPlugin](endpointScope, "the connection ends"),
-	hookAfterReadCallHeader:  readHook(endpointScope, "the reply carries it", AfterReadCallHeaderPlugin.AfterReadCallHeader),
-	hookBeforeReadCallBody:   readHook(routeScope, "the reply carries it", BeforeReadCallBodyPlugin.BeforeReadCallBody),
-	hookAfterReadCallBody:    readHook(routeScope, "the reply carries it", AfterReadCallBodyPlugin.AfterReadCallBody),
-	hookAfterReadPushHeader:  readHook(endpointScope, "the push is dropped", AfterReadPushHeaderPlugin.AfterReadPushHeader),
-	hookBeforeReadPushBody:   readHook(routeScope, "the push is dropped", BeforeReadPushBodyPlugin.BeforeReadPushBody),
-	hookAfterReadPushBody:    readHook(routeScope, "the push is dropped", AfterReadPushBodyPlugin.AfterReadPushBody),
-	hookAfterReadReplyHeader: readHook(endpointScope, "the call ends with it", AfterReadReplyHeaderPlugin.AfterReadReplyHeader),
-	hookBeforeReadReplyBody:  readHook(endpointScope, "the call ends with it", BeforeReadReplyBodyPlugin.BeforeReadReplyBody),
-	hookAfterReadReplyBody:   readHook(endpointScope, "the call ends with it", AfterReadReplyBodyPlugin.AfterReadReplyBody),
-	hookAfterDisconnect:      rareHook[AfterDisconnectPlugin](endpointScope, "logged"),
+	hookBeforeNewEndpoint:    rareHook[BeforeNewEndpointPlugin](endpointScope, "before the configuration is checked", "the endpoint is not made"),
+	hookAfterNewEndpoint:     rareHook[AfterNewEndpointPlugin](endpointScope, "the endpoint is made", "the endpoint is not made"),
+	hookBeforeCloseEndpoint:  rareHook[BeforeCloseEndpointPlugin](endpointScope, "first step of Close", "joined to the error of Close"),
+	hookAfterCloseEndpoint:   rareHook[AfterCloseEndpointPlugin](endpointScope, "last step of Close", "joined to the error of Close"),
+	hookAfterRegRouter:       rareHook[AfterRegRouterPlugin](routeScope, "a handler is registered", "the handler is not registered"),
+	hookAfterListen:          rareHook[AfterListenPlugin](endpointScope, "bound, before the first Accept", "ListenAndServe returns it"),
+	hookBeforeDial:           rareHook[BeforeDialPlugin](endpointScope, "before a dial or redial", "Dial returns it; a redial goes on"),
+	hookAfterDial:            rareHook[AfterDialPlugin](endpointScope, "connected, nothing sent yet", "the attempt has failed"),
+	hookAfterDialFail:        rareHook[AfterDialFailPlugin](endpointScope, "all attempts have failed", "logged"),
+	hookAfterAccept:          rareHook[AfterAcceptPlugin](endpointScope, "accepted, nothing read yet", "the session is closed"),
+	hookBeforeWriteCall:      writeHook(endpointScope, "a call is about to be encoded", "the call ends with it", BeforeWriteCallPlugin.BeforeWriteCall),
+	hookAfterWriteCall:       writeHook(endpointScope, "a call was written", "logged", AfterWriteCallPlugin.AfterWriteCall),
+	hookBeforeWriteReply:     writeHook(routeScope, "a reply is about to be encoded", "logged", BeforeWriteReplyPlugin.BeforeWriteReply),
+	hookAfterWriteReply:      writeHook(routeScope, "a reply was written", "logged", AfterWriteReplyPlugin.AfterWriteReply),
+	hookBeforeWritePush:      writeHook(endpointScope, "a push is about to be encoded", "Push returns it", BeforeWritePushPlugin.BeforeWritePush),
+	hookAfterWritePush:       writeHook(endpointScope, "a push was written", "logged", AfterWritePushPlugin.AfterWritePush),
+	hookBeforeReadHeader:     rareHook[BeforeReadHeaderPlugin](endpointScope, "before each message is waited for", "the connection ends"),
+	hookAfterReadCallHeader:  readHook(endpointScope, "header of a call read, no handler looked up yet", "the reply carries it", AfterReadCallHeaderPlugin.AfterReadCallHeader),
+	hookBeforeReadCallBody:   readHook(routeScope, "handler known, body not decoded", "the reply carries it", BeforeReadCallBodyPlugin.BeforeReadCallBody),
+	hookAfterReadCallBody:    readHook(routeScope, "body decoded", "the reply carries it", AfterReadCallBodyPlugin.AfterReadCallBody),
+	hookAfterReadPushHeader:  readHook(endpointScope, "as for calls", "the push is dropped", AfterReadPushHeaderPlugin.AfterReadPushHeader),
+	hookBeforeReadPushBody:   readHook(routeScope, "as for calls", "the push is dropped", BeforeReadPushBodyPlugin.BeforeReadPushBody),
+	hookAfterReadPushBody:    readHook(routeScope, "as for calls", "the push is dropped", AfterReadPushBodyPlugin.AfterReadPushBody),
+	hookAfterReadReplyHeader: readHook(endpointScope, "a reply was matched to its call", "the call ends with it", AfterReadReplyHeaderPlugin.AfterReadReplyHeader),
+	hookBeforeReadReplyBody:  readHook(endpointScope, "body not decoded", "the call ends with it", BeforeReadReplyBodyPlugin.BeforeReadReplyBody),
+	hookAfterReadReplyBody:   readHook(endpointScope, "body decoded", "the call ends with it", AfterReadReplyBodyPlugin.AfterReadReplyBody),
+	hookAfterDisconnect:      rareHook[AfterDisconnectPlugin](endpointScope, "the session has ended for good", "logged"),
 }
 
 // String returns the name of the hook's method.
@@ -129,8 +130,8 @@ func hooksOf(p Plugin) []hookKind {
 	return kinds
 }
 
-func writeHook[P Plugin](scope hookScope, effect string, method func(P, WriteCtx) *Status) hookDecl {
-	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+func writeHook[P Plugin](scope hookScope, when, effect string, method func(P, WriteCtx) *Status) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, when: when, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
 		impl, ok := p.(P)
 		if ok {
 			set.write[kind] = append(set.write[kind], bound[WriteCtx]{p, func(c WriteCtx) *Status { return method(impl, c) }})
@@ -139,8 +140,8 @@ func writeHook[P Plugin](scope hookScope, effect string, method func(P, WriteCtx
 	}}
 }
 
-func readHook[P Plugin](scope hookScope, effect string, method func(P, ReadCtx) *Status) hookDecl {
-	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+func readHook[P Plugin](scope hookScope, when, effect string, method func(P, ReadCtx) *Status) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, when: when, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
 		impl, ok := p.(P)
 		if ok {
 			set.read[kind] = append(set.read[kind], bound[ReadCtx]{p, func(c ReadCtx) *Status { return method(impl, c) }})
@@ -150,8 +151,8 @@ func readHook[P Plugin](scope hookScope, effect string, method func(P, ReadCtx) 
 }
 
 // rareHook declares a hook that is not on the path of a message; who runs it asserts its type.
-func rareHook[P Plugin](scope hookScope, effect string) hookDecl {
-	return hookDecl{name: hookName[P](), scope: scope, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
+func rareHook[P Plugin](scope hookScope, when, effect string) hookDecl {
+	return hookDecl{name: hookName[P](), scope: scope, when: when, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
 		_, ok := p.(P)
 		if ok {
 			set.rare[kind] = append(set.rare[kind], p)

@@ -3,10 +3,11 @@ package archtest
 import (
 	"flag"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/osgochina/dmicro/internal/marked"
 )
 
 var update = flag.Bool("update", false, "rewrite the picture in docs/architecture.md")
@@ -33,23 +34,7 @@ func TestImportsFollowTheLayers(t *testing.T) {
 
 func TestDocumentShowsTheTable(t *testing.T) {
 	t.Parallel()
-	old, err := os.ReadFile(filepath.FromSlash(document))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := Insert(string(old), Diagram(Layers))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want == string(old) {
-		return
-	}
-	if !*update {
-		t.Fatal("docs/architecture.md is stale, run: go test ./internal/archtest -update")
-	}
-	if err := os.WriteFile(filepath.FromSlash(document), []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	marked.Check(t, document, "layers", Diagram(Layers), *update)
 }
 
 func TestTableNamesEachPathOnce(t *testing.T) {
@@ -151,22 +136,5 @@ func TestDiagramDrawsLimitedColumnsApart(t *testing.T) {
 	}
 	if strings.Contains(got, "side --> mid") {
 		t.Error("the limited column is drawn as if it knew everything below")
-	}
-}
-
-func TestInsertReplacesBetweenTheMarks(t *testing.T) {
-	t.Parallel()
-	marks := Begin + "\nold\n" + End + "\n"
-	tests := []struct{ name, in, want string }{
-		{"between", "a\n" + marks + "b\n", "a\n" + Begin + "\nnew\n" + End + "\nb\n"},
-		{"no marks", "a\n", ""},
-		{"no end", Begin + "\n", ""},
-		{"twice", marks + marks, ""},
-	}
-	for _, tt := range tests {
-		got, err := Insert(tt.in, "new\n")
-		if got != tt.want || (err == nil) != (tt.want != "") {
-			t.Errorf("%s: Insert = %q, %v; want %q", tt.name, got, err, tt.want)
-		}
 	}
 }

@@ -1,15 +1,8 @@
 package archtest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-)
-
-// The lines of a document between which the picture stands.
-const (
-	Begin = "<!-- layers: begin; written by go test ./internal/archtest -update -->"
-	End   = "<!-- layers: end -->"
 )
 
 // Diagram draws the layers as a Mermaid flow chart, highest layer first. An arrow reads "may import".
@@ -70,15 +63,4 @@ func quoted(paths []string) string {
 		return "nothing"
 	}
 	return "`" + strings.Join(paths, "`, `") + "`"
-}
-
-// Insert returns the document with the text between its Begin and End lines replaced. A document without exactly one
-// such pair is an error.
-func Insert(document, text string) (string, error) {
-	head, rest, begun := strings.Cut(document, Begin+"\n")
-	_, tail, ended := strings.Cut(rest, End+"\n")
-	if !begun || !ended || strings.Contains(tail, Begin) {
-		return "", errors.New("archtest: the document has no single pair of layer marks")
-	}
-	return head + Begin + "\n" + text + End + "\n" + tail, nil
 }
