@@ -74,14 +74,15 @@ cover: ## statement coverage of each package and in total
 	@$(GO) test -coverprofile=.cache/cover.out ./...
 	@$(GO) tool cover -func=.cache/cover.out | tail -n 1
 
-build: ## compile every package; the first time downloads the libraries and says so
+build: ## compile every package, without linking programs; the first time downloads the libraries and says so
 	@echo "== build (the first one downloads and compiles the libraries)"
-	@$(GO) build -v ./...
+	@$(GO) build -v $$($(GO) list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./...)
 
 cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
 	@for os in $(PLATFORMS); do \
 		echo "== build and vet for $$os" && \
-		GOOS=$$os CGO_ENABLED=0 $(GO) build ./... && GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+		GOOS=$$os CGO_ENABLED=0 $(GO) build $$(GOOS=$$os $(GO) list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./...) && \
+		GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 	done
 
 site: ## the documentation as a web site, in .cache/site
