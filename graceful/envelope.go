@@ -68,8 +68,8 @@ func parseEnvelope(text string) (*envelope, error) {
 	switch {
 	case e.Version != envelopeVersion:
 		return nil, fmt.Errorf("graceful: the description of the inherited sockets has version %d, not %d", e.Version, envelopeVersion)
-	case e.Generation < 2:
-		return nil, fmt.Errorf("graceful: generation %d cannot inherit", e.Generation)
+	case e.Generation < 1:
+		return nil, fmt.Errorf("graceful: there is no generation %d", e.Generation)
 	case e.ID == "":
 		return nil, errors.New("graceful: the description of the inherited sockets lacks its identity")
 	case len(e.Sockets)+len(e.Files) > maxDescriptors:

@@ -48,7 +48,21 @@ func (u *Upgrader) Handoff(values map[string]string) (*Handoff, error) {
 		return nil, u.phase.refusal()
 	}
 	held := slices.DeleteFunc(slices.Clone(u.sockets), func(s *socket) bool { return !s.held })
-	return u.newHandoff(envelope{Worker: true, Values: values}, held, nil)
+	return u.newHandoff(envelope{Generation: u.generation + 1, Worker: true, Values: values}, held, nil)
+}
+
+// Detach prepares a process that takes the place of this one, which has not served and will not: a daemon, by the command
+// that starts it. It is a first generation, inherits nothing but the values, and does not mind the end of this process.
+func (u *Upgrader) Detach(values map[string]string) (*Handoff, error) {
+	if !u.sys.supported {
+		return nil, ErrUnsupported
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.phase != starting {
+		return nil, ErrHandedOver
+	}
+	return u.newHandoff(envelope{Generation: u.generation, Values: values}, nil, nil)
 }
 
 // newHandoff makes a Handoff of some sockets; u.mu is held. The envelope says what kind it is.
@@ -90,7 +104,7 @@ func (u *Upgrader) newHandoff(e envelope, sockets []*socket, stderr *os.File) (_
 			return nil, fmt.Errorf("graceful: hand file %q over: %w", name, err)
 		}
 	}
-	e.Version, e.Generation = envelopeVersion, u.generation+1
+	e.Version = envelopeVersion
 	if e.ID, err = fileIdentity(ready); err != nil {
 		return nil, fmt.Errorf("graceful: %w", err)
 	}

@@ -34,6 +34,12 @@ func Notify(assignments ...string) (sent bool, err error) {
 	return true, notify(path, assignments)
 }
 
+// NotifyReloading tells the service manager that this process reloads its configuration or its workers by itself, as
+// Reload does for a process that is replaced. Follow it by Notify("READY=1"), however the reload went.
+func NotifyReloading() (sent bool, err error) {
+	return Notify(nonEmpty([]string{notifyReloading, monotonic()})...)
+}
+
 func notify(path string, assignments []string) error {
 	if path[0] != '@' && path[0] != '/' {
 		return fmt.Errorf("graceful: %s %q is not a socket of this machine", notifyName, path)

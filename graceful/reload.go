@@ -35,6 +35,8 @@ type Successor struct {
 	// Stdout and Stderr are the standard output and error; by default those of this process. The standard input is
 	// always that of this process.
 	Stdout, Stderr *os.File
+	// Values are what the new process gets by Value; 64 KiB in all is plenty.
+	Values map[string]string
 }
 
 // Reload starts a new process and, when it is ready, hands the sockets over: then this process does not accept any more,
@@ -100,7 +102,7 @@ func (u *Upgrader) replace(ctx context.Context, s Successor) (pid int, err error
 		s.Stdout = os.Stdout
 	}
 	u.mu.Lock()
-	h, err := u.newHandoff(envelope{}, u.sockets, s.Stderr)
+	h, err := u.newHandoff(envelope{Generation: u.generation + 1, Values: s.Values}, u.sockets, s.Stderr)
 	u.mu.Unlock()
 	if err != nil {
 		return 0, &StartError{Err: err}

@@ -308,7 +308,7 @@ func TestPredecessorThatDiesLeavesTheSocketsToItsSuccessor(t *testing.T) {
 	u, f := ready(t, nil)
 	ln := mustListen(t, u, "tcp", "127.0.0.1:0")
 	u.mu.Lock()
-	h, err := u.newHandoff(envelope{}, u.sockets, nil)
+	h, err := u.newHandoff(envelope{Generation: 2}, u.sockets, nil)
 	u.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
@@ -380,7 +380,7 @@ func TestHandedOverSocketsNeitherBlockNorLeak(t *testing.T) {
 	u, _ := ready(t, nil)
 	ln := mustListen(t, u, "tcp", "127.0.0.1:0").(*listener)
 	u.mu.Lock()
-	h, err := u.newHandoff(envelope{}, u.sockets, os.Stderr)
+	h, err := u.newHandoff(envelope{Generation: 2}, u.sockets, os.Stderr)
 	u.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
