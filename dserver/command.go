@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -27,7 +26,7 @@ type app struct {
 	ctl    *ctlSession
 	debug  bool // --debug
 
-	stopTimeout time.Duration // of the configuration; 0 if it names none
+	greeting string // said when the server serves
 }
 
 // exitError is an error that decides the exit code. Without an error inside,
@@ -114,7 +113,7 @@ func (a *app) rootCommand(binary string) *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().BoolVar(&a.debug, "debug", false, "log everything, to the standard output too")
-	root.AddCommand(a.startCommand(), a.statusCommand(), a.versionCommand())
+	root.AddCommand(a.startCommand(), a.reloadCommand(), a.statusCommand(), a.versionCommand())
 	for _, way := range endings {
 		root.AddCommand(a.endCommand(way))
 	}

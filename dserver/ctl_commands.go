@@ -42,6 +42,10 @@ func ctlCommands() []*ctlCommand {
 			help: phrase{"stop a running sandbox", "停止服务"},
 		},
 		{
+			name: "reload", args: "[NAME]", names: true, check: cobra.MaximumNArgs(1), run: ctlReload,
+			help: phrase{"replace what runs by the program as it is now: everything, or one service", "平滑重启服务"},
+		},
+		{
 			name: "debug", args: "[open|true|1|close|false|0]", check: cobra.MaximumNArgs(1), run: ctlDebug,
 			words: func(*ctlSession) []string { return []string{"open", "close"} },
 			help:  phrase{"turn debug lines of the log on or off", "开启或关闭debug模式"},
@@ -113,6 +117,14 @@ func ctlStart(ctx context.Context, s *ctlSession, args []string) error {
 
 func ctlStop(ctx context.Context, s *ctlSession, args []string) error {
 	return s.act(ctx, methodStop, strings.Join(args, ""), msgStopFailed, msgStopped)
+}
+
+func ctlReload(ctx context.Context, s *ctlSession, args []string) error {
+	name := strings.Join(args, "")
+	if err := s.call(ctx, methodReload, name, new(ctlReloaded), name, msgReloadFailed); err != nil {
+		return err
+	}
+	return s.done(msgReloaded, map[string]any{"name": name})
 }
 
 // act calls a method that does something with the sandbox called name, and says

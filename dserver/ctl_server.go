@@ -43,11 +43,27 @@ func (s *DServer) openCtl(path string) (*ctlServer, error) {
 	c := &ctlServer{server: s, endpoint: endpoint, lines: newLogHub()}
 	c.reporter = reporter{server: s, hidden: func(e drpc.Endpoint) bool { return e == endpoint }}
 	c.register()
-	if c.listener, err = instance.Listen(path); err != nil {
+	if c.listener, err = s.listenCtl(path); err != nil {
 		return nil, errors.Join(err, endpoint.Close())
 	}
 	c.accepts.Go(c.accept)
 	return c, nil
+}
+
+// listenCtl listens at path, or takes the socket of the predecessor over. Workers have sockets of their own, which no
+// other process takes over.
+func (s *DServer) listenCtl(path string) (net.Listener, error) {
+	if s.up == nil || s.role == roleWorker {
+		return instance.Listen(path)
+	}
+	if err := instance.CheckSocket(path); err != nil {
+		return nil, err
+	}
+	lis, err := s.up.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	return lis, nil
 }
 
 // ctlMethod answers one method of the control socket.
@@ -62,6 +78,7 @@ func (c *ctlServer) register() {
 		methodVersion:     withArg(c.version),
 		methodStart:       withArg(c.start),
 		methodStop:        withArg(c.stop),
+		methodReload:      withArg(c.reload),
 		methodDebug:       withArg(c.debug),
 		methodOpenLogger:  withArg(c.openLogger),
 		methodCloseLogger: withArg(c.closeLogger),
@@ -146,25 +163,9 @@ func (c *ctlServer) close() {
 }
 
 func (c *ctlServer) info(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
-	now, own := time.Now(), c.reporter.process()
-	var infos ctlInfos
-	for _, u := range c.server.allUnits() {
-		st := u.status()
-		info := ctlInfo{
-			SandBoxName: u.name,
-			ServiceName: u.service.name,
-			Status:      string(st.state),
-			Description: st.describe(now),
-			Reason:      st.reason,
-		}
-		if st.state == StateRunning {
-			info.PID, info.Uptime = own.PID, now.Sub(st.since).Seconds()
-			info.Generation, info.Memory = own.Generation, own.Memory
-			info.Description += fmt.Sprintf(", generation %d, %s", own.Generation, byteText(float64(own.Memory)))
-		}
-		infos.List = append(infos.List, info)
-	}
-	return infos, nil
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	return ctlInfos{List: c.server.model.infos(ctx)}, nil
 }
 
 func (c *ctlServer) version(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
@@ -172,47 +173,46 @@ func (c *ctlServer) version(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
 }
 
 func (c *ctlServer) start(_ drpc.CtxSession, name string) (any, *drpc.Status) {
-	u, stat := c.find(name)
-	if stat != nil {
-		return nil, stat
-	}
-	if err := c.server.startUnit(u); err != nil {
-		return nil, drpc.NewStatus(ctlRefused, err.Error())
-	}
-	logger.Noticef(context.Background(), "ctl: sandbox [%s] started", u.name)
-	if err := u.outcome(settleTime); err != nil {
-		return nil, drpc.NewStatus(ctlFailed, "start failed", err)
-	}
-	return ctlNone{}, nil
+	return c.act("start", name, c.server.limits.ready, c.server.model.start)
 }
 
 func (c *ctlServer) stop(_ drpc.CtxSession, name string) (any, *drpc.Status) {
-	u, stat := c.find(name)
-	if stat != nil {
-		return nil, stat
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.server.stopLimit())
-	defer cancel()
-	err := u.stop(ctx)
-	switch {
-	case errors.Is(err, errNotRunning):
-		return nil, drpc.NewStatus(ctlRefused, err.Error())
-	case err != nil:
-		return nil, drpc.NewStatus(ctlFailed, "stop failed", err)
-	}
-	logger.Noticef(context.Background(), "ctl: sandbox [%s] stopped", u.name)
-	return ctlNone{}, nil
+	return c.act("stop", name, c.server.stopLimit(), c.server.model.stop)
 }
 
-func (c *ctlServer) find(name string) (*unit, *drpc.Status) {
+// act does what is asked with what bears the name.
+func (c *ctlServer) act(what, name string, limit time.Duration, do func(context.Context, string) error) (any, *drpc.Status) {
 	if name == "" {
 		return nil, drpc.NewStatus(ctlNoName, "no sandbox was named")
 	}
-	u, err := c.server.findUnit(name)
-	if err != nil {
-		return nil, drpc.NewStatus(ctlNotFound, "not found: ["+name+"]", err)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := do(ctx, name); err != nil {
+		return nil, ctlStatus(what, name, err)
 	}
-	return u, nil
+	logger.Noticef(context.Background(), "ctl: %s [%s]: done", what, name)
+	return ctlNone{}, nil
+}
+
+// reload replaces what bears the name, or everything. It is not bound by the connection: who gives up waiting does not
+// mean to end it.
+func (c *ctlServer) reload(_ drpc.CtxSession, name string) (any, *drpc.Status) {
+	if err := c.server.model.reload(context.Background(), name); err != nil {
+		logger.Errorf(context.Background(), "reload failed, serving on: %v", err)
+		return nil, ctlStatus("reload", name, explainReload(err))
+	}
+	return ctlReloaded{Replaced: c.server.handsOver()}, nil
+}
+
+// ctlStatus is the status of a request that was not fulfilled.
+func ctlStatus(what, name string, err error) *drpc.Status {
+	switch {
+	case errors.Is(err, errNoSandbox), errors.Is(err, errAmbiguous):
+		return drpc.NewStatus(ctlNotFound, "not found: ["+name+"]", err)
+	case refused(err):
+		return drpc.NewStatus(ctlRefused, err.Error())
+	}
+	return drpc.NewStatus(ctlFailed, what+" failed", err)
 }
 
 // debug switches debug lines, for this process and for those it starts.

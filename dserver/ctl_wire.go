@@ -6,6 +6,7 @@ const (
 	methodInfo        = "/ctl/info"
 	methodStart       = "/ctl/start"
 	methodStop        = "/ctl/stop"
+	methodReload      = "/ctl/reload"
 	methodDebug       = "/ctl/debug"
 	methodVersion     = "/ctl/version"
 	methodOpenLogger  = "/ctl/open_logger"
@@ -52,6 +53,11 @@ type ctlInfo struct {
 	Uptime     float64 `json:"UptimeSeconds,omitempty"` // of the sandbox
 	Generation int     `json:"Generation,omitempty"`    // of its process
 	Memory     uint64  `json:"MemoryBytes,omitempty"`   // of its process
+}
+
+// ctlReloaded is the reply of methodReload.
+type ctlReloaded struct {
+	Replaced bool `json:"Replaced,omitempty"` // another process serves now
 }
 
 // ctlNone is the reply of the methods that only do something, and the argument

@@ -15,6 +15,8 @@ import (
 	"github.com/gogf/gf/v2/os/gcfg"
 	"github.com/gogf/gf/v2/os/gtime"
 	"github.com/spf13/cobra"
+
+	"github.com/osgochina/dmicro/graceful"
 )
 
 // defaultStopTimeout is the limit of a graceful stop when nothing sets another.
@@ -35,7 +37,7 @@ type ProcessModel int
 // The process models.
 const (
 	ProcessModelSingle ProcessModel = 0 // all services in one process; the default
-	ProcessModelMulti  ProcessModel = 1 // a process a service; not available yet, "start" refuses it
+	ProcessModelMulti  ProcessModel = 1 // a process a service, looked after by a master
 )
 
 // InheritAddr is an address that the master process listens on for its workers.
@@ -54,11 +56,23 @@ type DServer struct {
 	ctx       context.Context // parent of every sandbox's context
 	cancel    context.CancelFunc
 	stopAsked chan time.Duration // requests of Shutdown; the limit, 0 for the configured one
+	failed    chan struct{}      // has a token when a sandbox has failed
+
+	// Set before anything is started.
+	up       *graceful.Upgrader
+	role     role
+	binder   *binder // nil in tests of this package that need no process
+	model    model
+	ctl      *ctlServer // nil without control socket
+	limits   limits
+	orphaned <-chan struct{} // closed when the master of this worker has died; nil for others
+
+	reloadMu sync.Mutex // one reload at a time
 
 	mu          sync.Mutex // guards what follows
 	name        string     // "" until SetName
 	pidFile     string
-	model       ProcessModel
+	chosen      ProcessModel
 	inherit     []InheritAddr
 	beforeStop  StopFunc
 	stopTimeout time.Duration
@@ -66,22 +80,29 @@ type DServer struct {
 	extend      []func(*cobra.Command)
 	services    map[string]*DService
 	units       map[string]*unit
-	stopping    bool // a graceful stop goes on: nothing is started any more
+	stopping    bool          // a graceful stop goes on: nothing is started any more
+	reloading   chan struct{} // closed when the reload that goes on is over; nil while there is none
+	handedOver  bool          // a successor serves
+	abortReload context.CancelFunc
 	startTime   *gtime.Time
 }
 
 func newServer() *DServer {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &DServer{
+	s := &DServer{
 		config:      newConfig(),
 		ctx:         ctx,
 		cancel:      cancel,
 		stopAsked:   make(chan time.Duration, 1),
+		failed:      make(chan struct{}, 1),
+		limits:      defaultLimits(),
 		stopTimeout: defaultStopTimeout,
 		services:    make(map[string]*DService),
 		units:       make(map[string]*unit),
 		startTime:   gtime.Now(),
 	}
+	s.model = &single{server: s}
+	return s
 }
 
 // AddSandBox adds a sandbox to a service, the one called "default" if none is
@@ -142,16 +163,20 @@ func (s *DServer) BeforeStop(f StopFunc) {
 }
 
 // ProcessModel sets the process model; the flag --model of "start" goes first.
-// Until ProcessModelMulti is available, "start" refuses it with an error.
+// ProcessModelMulti needs a Unix system; elsewhere "start" refuses it.
 func (s *DServer) ProcessModel(model ProcessModel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.model = model
+	s.chosen = model
 }
 
-// SetInheritListener names the addresses that the master of ProcessModelMulti
-// listens on for its workers. With a single process it has no effect: sandboxes
-// listen for themselves.
+// SetInheritListener names the addresses that are bound before anything is
+// started, and stay bound through reloads and crashes. With ProcessModelMulti
+// the master binds them for its workers; a worker can be replaced without a gap
+// only if every address that it listens on is among them, and otherwise is
+// stopped before the next one is started. A single process hands its sockets to
+// its successor anyway; naming them helps servers of ghttp, which otherwise
+// would need graceful.Listen. "start" refuses a port of 0 and other networks.
 func (s *DServer) SetInheritListener(address []InheritAddr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,7 +20,7 @@ const insistWindow = 5 * time.Second
 // a signal that finds it full would be lost.
 func catchSignals() (<-chan os.Signal, func()) {
 	ch := make(chan os.Signal, 16)
-	signal.Notify(ch, append(heldSignals(), stopSignals...)...)
+	signal.Notify(ch, slices.Concat(heldSignals(), reloadSignals(), stopSignals)...)
 	return ch, func() { signal.Stop(ch) }
 }
 
@@ -29,27 +29,79 @@ var stopSignals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, sy
 
 func isStop(sig os.Signal) bool { return slices.Contains(stopSignals, sig) }
 
-// serve waits for a reason to stop, stops, and returns the exit code. A stop
-// that BeforeStop refuses leaves the server at work.
+// signalError says that a signal ended a process before it served.
+type signalError struct{ sig os.Signal }
+
+func (e *signalError) Error() string { return "ended by signal: " + e.sig.String() }
+
+// untilSignal runs fn with a context that a signal to stop ends. Other signals that come meanwhile have no effect: there
+// is nothing to reload yet.
+func untilSignal(signals <-chan os.Signal, fn func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- fn(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case sig := <-signals:
+			if isStop(sig) {
+				cancel(&signalError{sig})
+				continue
+			}
+			logger.Warningf(context.Background(), "signal %v has no effect: the server is not ready yet", sig)
+		}
+	}
+}
+
+// serve waits for a reason to end, ends, and returns the exit code. A stop that BeforeStop refuses leaves the server at
+// work.
 func (s *DServer) serve(signals <-chan os.Signal) int {
 	var refused time.Time
 	for {
 		var limit time.Duration
 		select {
 		case sig := <-signals:
-			if !isStop(sig) {
-				logger.Warningf(context.Background(), "signal %v has no effect on this server", sig)
+			switch {
+			case slices.Contains(reloadSignals(), sig):
+				logger.Noticef(context.Background(), "signal %v: reloading", sig)
+				go s.reloadOnSignal()
 				continue
-			}
-			if time.Since(refused) < insistWindow {
+			case !isStop(sig):
+				if sig != brokenPipe { // saying so might break the next one
+					logger.Warningf(context.Background(), "signal %v has no effect on this server", sig)
+				}
+				continue
+			case time.Since(refused) < insistWindow:
 				logger.Warningf(context.Background(), "signal %v again: ending without a graceful stop", sig)
 				return exitNow(sig)
 			}
 			logger.Noticef(context.Background(), "signal %v: stopping", sig)
 		case limit = <-s.stopAsked:
 			logger.Notice(context.Background(), "the program asked for it: stopping")
+		case <-s.up.HandedOver():
+			s.handsOver() // the reload is over
+			out, sig := s.unlessCut(signals, 1, s.leave)
+			if sig != nil {
+				return exitNow(sig)
+			}
+			return out.code()
+		case <-s.orphaned:
+			logger.Warning(context.Background(), "the master is gone: stopping")
+			out, sig := s.unlessCut(signals, 1, func() stopOutcome { return s.end(orphanLimit) })
+			if sig != nil {
+				return exitNow(sig)
+			}
+			return out.code()
+		case <-s.failed:
+			if s.role == roleWorker && s.nothingLeft() {
+				logger.Error(context.Background(), "every sandbox has failed: ending, to be started again")
+				return codeFailed
+			}
+			continue
 		}
-		out, sig := s.stopUnlessCut(signals, limit)
+		out, sig := s.unlessCut(signals, 0, func() stopOutcome { return s.stop(limit) })
 		if sig != nil {
 			return exitNow(sig)
 		}
@@ -61,20 +113,39 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 	}
 }
 
-// stopUnlessCut stops gracefully, and returns early with the signal that says
-// not to wait any longer.
-func (s *DServer) stopUnlessCut(signals <-chan os.Signal, limit time.Duration) (stopOutcome, os.Signal) {
+// orphanLimit bounds how long a worker finishes what it has when its master has died: whoever starts the next master
+// waits for the addresses.
+const orphanLimit = 1200 * time.Millisecond
+
+// nothingLeft reports whether no sandbox is at work, and that not because somebody wants it so.
+func (s *DServer) nothingLeft() bool {
+	for _, u := range s.allUnits() {
+		if u.status().state.active() || u.stoppedByHand() {
+			return false
+		}
+	}
+	return true
+}
+
+// unlessCut waits for work that ends the server, and returns early with the signal that says not to wait any longer. The
+// first few signals may be spared: a process that leaves anyway gets those that are meant for its successor.
+func (s *DServer) unlessCut(signals <-chan os.Signal, spare int, work func() stopOutcome) (stopOutcome, os.Signal) {
 	done := make(chan stopOutcome, 1)
-	go func() { done <- s.stop(limit) }()
+	go func() { done <- work() }()
 	for {
 		select {
 		case out := <-done:
 			return out, nil
 		case sig := <-signals:
-			if isStop(sig) {
-				logger.Warningf(context.Background(), "signal %v again: ending now, still at work: [%s]", sig, s.activeNames())
-				return stopOutcome{}, sig
+			if !isStop(sig) {
+				continue
 			}
+			if spare--; spare >= 0 {
+				logger.Noticef(context.Background(), "signal %v: leaving already; once more ends it now", sig)
+				continue
+			}
+			logger.Warningf(context.Background(), "signal %v again: ending now, still at work: [%s]", sig, s.activeNames())
+			return stopOutcome{}, sig
 		}
 	}
 }

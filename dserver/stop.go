@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/osgochina/dmicro/graceful"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -29,18 +30,44 @@ func (o stopOutcome) code() int {
 // stop is a graceful stop, from the question to the last sandbox. A limit of 0
 // means the configured one.
 func (s *DServer) stop(limit time.Duration) stopOutcome {
-	if !s.mayStop() {
+	if !s.mayStop() && s.role != roleWorker { // the answer is the master's to hear
 		return stopOutcome{refused: true}
 	}
 	s.mu.Lock()
-	s.stopping = true
-	if limit <= 0 {
-		limit = s.stopTimeout
+	s.stopping = true // no reload begins any more
+	s.mu.Unlock()
+	if !s.cancelReload() {
+		return s.leave()
 	}
+	if limit <= 0 {
+		limit = s.stopLimit()
+	}
+	if s.role != roleWorker {
+		_, _ = graceful.Notify("STOPPING=1") // decides nothing
+	}
+	return s.end(limit)
+}
+
+// leave ends what this process still does when a successor serves.
+func (s *DServer) leave() stopOutcome {
+	if s.ctl != nil {
+		s.ctl.close() // who watches this process shall watch its successor
+	}
+	limit := s.limits.drain
+	if limit <= 0 {
+		limit = s.stopLimit()
+	}
+	return s.end(limit)
+}
+
+// end ends everything within the limit.
+func (s *DServer) end(limit time.Duration) stopOutcome {
+	s.mu.Lock()
+	s.stopping = true
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	out := stopUnits(ctx, s.activeUnits())
+	out := s.model.end(ctx)
 	s.cancel()
 	if len(out.cut) > 0 {
 		logger.Warningf(context.Background(), "stop: cut after %v: %s", limit, strings.Join(out.cut, ", "))

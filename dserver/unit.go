@@ -40,6 +40,7 @@ type unit struct {
 	failed  error         // what Setup returned
 	ended   chan struct{} // closed when Shutdown and Setup have returned
 	stopErr error         // what Shutdown returned; read after ended is closed
+	byHand  bool          // stopped with ctl, which holds through reloads and restarts
 }
 
 func newUnit(s ISandbox, name string, base *BaseSandbox, service *DService) *unit {
@@ -77,7 +78,7 @@ func (u *unit) start(parent context.Context) error {
 		return fmt.Errorf("sandbox [%s] %w (%s)", u.name, errRunning, u.state)
 	}
 	u.base.Context, u.cancel = context.WithCancel(parent)
-	u.settled, u.failed, u.started = make(chan struct{}), nil, time.Now()
+	u.settled, u.failed, u.started, u.byHand = make(chan struct{}), nil, time.Now(), false
 	if err := u.enter(StateRunning, ""); err != nil {
 		return err
 	}
@@ -89,8 +90,8 @@ func (u *unit) start(parent context.Context) error {
 func (u *unit) setup(settled chan<- struct{}, cancel context.CancelFunc) {
 	defer close(settled)
 	err := guard("Setup", u.sandbox.Setup)
-	if err == nil {
-		return
+	if err == nil || u.service.server.handsOver() {
+		return // what listened in Setup may have noticed that a successor accepts, which is no failure
 	}
 	next := StateStopped
 	var p *panicError
@@ -101,6 +102,7 @@ func (u *unit) setup(settled chan<- struct{}, cancel context.CancelFunc) {
 	if u.fail(next, err) {
 		cancel()
 		logger.Warningf(context.Background(), "sandbox [%s] is %s: %v", u.name, next, err)
+		u.service.server.noteFailure()
 	}
 }
 
@@ -116,21 +118,30 @@ func (u *unit) fail(next State, err error) bool {
 	return true
 }
 
-// outcome waits up to patience for Setup to fail, and returns its error. A
-// Setup that is still at work, or has returned nil, gives nil.
-func (u *unit) outcome(patience time.Duration) error {
-	u.mu.Lock()
-	settled := u.settled
-	u.mu.Unlock()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-settled:
-	case <-timer.C:
-	}
+// settledNow reports whether Setup has returned, and its error.
+func (u *unit) settledNow() (done bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.failed
+	select {
+	case <-u.settled:
+		return true, u.failed
+	default:
+		return false, nil
+	}
+}
+
+// keepStopped notes that the sandbox is stopped because somebody wants it so.
+func (u *unit) keepStopped() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.byHand = true
+}
+
+// stoppedByHand reports whether somebody has stopped the sandbox and not started it again.
+func (u *unit) stoppedByHand() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.byHand && !u.state.active()
 }
 
 // stop ends the sandbox's context, calls Shutdown and waits until Shutdown and

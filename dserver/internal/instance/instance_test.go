@@ -441,3 +441,98 @@ func TestJudgePeer(t *testing.T) {
 		}
 	}
 }
+
+func TestAdoptedPidFileChangesHandsWithoutBeingFreeOrEmpty(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.pid")
+	p, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unclaimed := Adopt(dup(t, p.File()), path)
+	if err := unclaimed.Release(); err != nil || !p.Mine() {
+		t.Fatalf("a successor that did not take over: %v, the file is ours: %v", err, p.Mine())
+	}
+	stop := make(chan struct{})
+	read := make(chan error, 1)
+	go func() { read <- neverEmpty(path, stop) }()
+	for range 100 {
+		next := Adopt(dup(t, p.File()), path)
+		p.Leave()
+		if err := errors.Join(next.Claim(), p.Release()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tryLock(path); err == nil {
+			t.Fatal("the lock was free")
+		}
+		p = next
+	}
+	close(stop)
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+	if !p.Mine() {
+		t.Error("the file is not ours")
+	}
+	if err := p.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// neverEmpty reads the file over and over: it must name this process every time.
+func neverEmpty(path string, stop <-chan struct{}) error {
+	for {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if pid, err := parsePid(text); err != nil || pid != os.Getpid() {
+			return errors.Join(errors.New("it held "+strconv.Quote(string(text))), err)
+		}
+	}
+}
+
+func TestHolderTellsItsSuccessor(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.pid")
+	p, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := FindHolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if h.Succeeded() {
+		t.Error("a successor of the only one")
+	}
+	next := Adopt(dup(t, p.File()), path)
+	if err := next.Claim(); err != nil {
+		t.Fatal(err)
+	}
+	if !h.Succeeded() {
+		t.Error("the successor is not noticed")
+	}
+	p.Leave()
+	if err := p.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := h.Gone(); !gone || err != nil {
+		t.Errorf("the old one is gone: %v, %v", gone, err)
+	}
+	if h.Succeeded() {
+		t.Error("a successor of one that is gone: it may as well be a start of its own")
+	}
+	if err := next.Release(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -39,8 +40,9 @@ func (e *HeldError) Error() string {
 // PidFile is a pid file that this process holds. Its lock lasts until Release
 // or until the process ends, whatever the way.
 type PidFile struct {
-	file *os.File
-	path string
+	file  *os.File
+	path  string
+	leave bool // the file is another process's to remove
 }
 
 // Lock creates or recovers the pid file at path with mode 0600, locks it and
@@ -57,6 +59,56 @@ func Lock(path string) (*PidFile, error) {
 		}
 		time.Sleep(lockPoll)
 	}
+}
+
+// Adopt continues to hold a pid file that the predecessor of this process held and handed over as an open file: the
+// lock belongs to the open file, so it was never free. The number in it stays the predecessor's, and the file its own to
+// remove, until Claim.
+func Adopt(f *os.File, path string) *PidFile { return &PidFile{file: f, path: path, leave: true} }
+
+// Claim makes an adopted pid file name this process. The file is replaced by a new one, locked before it has the name, so
+// that whoever reads or locks the path finds the old number or the new one, and never a free or an empty file. From then
+// on Release removes it. Where no file can be made beside it, the number is written over the old one.
+func (p *PidFile) Claim() error {
+	next, err := os.CreateTemp(filepath.Dir(p.path), "."+filepath.Base(p.path)+".*") // mode 0600
+	if err != nil {
+		next = nil
+		err = writePid(p.file, os.Getpid())
+	} else if err = putInPlace(next, p.path); err != nil {
+		err = errors.Join(err, next.Close(), os.Remove(next.Name()))
+		next = nil
+	}
+	if err != nil {
+		return fmt.Errorf("pid file %s: %w", p.path, err)
+	}
+	if next != nil {
+		_ = p.file.Close() // nothing was written
+		p.file = next
+	}
+	p.leave = false
+	return nil
+}
+
+func putInPlace(f *os.File, path string) error {
+	if err := lockFile(f, true); err != nil {
+		return err
+	}
+	if err := writePid(f, os.Getpid()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Leave makes Release keep the file: a successor has it.
+func (p *PidFile) Leave() { p.leave = true }
+
+// File is the open and locked file, for a successor.
+func (p *PidFile) File() *os.File { return p.file }
+
+// Mine reports whether the path leads to this file, and the file names this process.
+func (p *PidFile) Mine() bool {
+	pid, err := readPid(p.file)
+	return err == nil && pid == os.Getpid() && isFileAt(p.file, p.path)
 }
 
 // errMoved says that the file was replaced between opening and locking it:
@@ -95,14 +147,14 @@ func tryLock(path string) (_ *PidFile, err error) {
 // Path returns where the file is.
 func (p *PidFile) Path() string { return p.path }
 
-// Release removes the file, if it is still ours, and gives the lock up. It may
-// be called more than once.
+// Release removes the file, if it is still ours, and closes it. The lock is free
+// once no process has the file open any more. It may be called more than once.
 func (p *PidFile) Release() error {
 	if p.file == nil {
 		return nil
 	}
 	var err error
-	if isFileAt(p.file, p.path) {
+	if !p.leave && isFileAt(p.file, p.path) {
 		err = removeLocked(p.file, p.path)
 	}
 	err = errors.Join(err, p.file.Close())
@@ -113,6 +165,7 @@ func (p *PidFile) Release() error {
 // Holder is the process that holds a pid file.
 type Holder struct {
 	PID  int
+	path string
 	file *os.File
 	proc *os.Process
 }
@@ -127,7 +180,7 @@ func FindHolder(path string) (_ *Holder, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("pid file: %w", err)
 	}
-	h := &Holder{file: f}
+	h := &Holder{path: path, file: f}
 	defer func() {
 		if err != nil {
 			h.Close()
@@ -175,6 +228,24 @@ func heldBy(f *os.File, path string) (int, error) {
 
 // Signal sends sig to the holder.
 func (h *Holder) Signal(sig os.Signal) error { return h.proc.Signal(sig) }
+
+// Succeeded reports whether another process has taken the pid file over from the holder, which has not ended yet.
+func (h *Holder) Succeeded() bool {
+	gone, err := h.Gone()
+	if gone || err != nil {
+		return false
+	}
+	pid, err := readPid(h.file)
+	if err == nil && pid != h.PID {
+		return true
+	}
+	there, err := os.Lstat(h.path)
+	if err != nil {
+		return false
+	}
+	mine, err := h.file.Stat()
+	return err == nil && !os.SameFile(mine, there)
+}
 
 // Gone reports whether the holder has ended or given the pid file up.
 func (h *Holder) Gone() (bool, error) { return lockIsFree(h.file) }

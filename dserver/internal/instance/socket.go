@@ -24,8 +24,8 @@ var ErrSocketInUse = errors.New("socket is served by a living process")
 // ErrSocketInUse; anything that is not a socket is left alone. Closing the
 // listener removes the file.
 func Listen(path string) (net.Listener, error) {
-	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("socket path %s is longer than %d bytes; set %s to a shorter directory", path, maxSocketPath, EnvDir)
+	if err := CheckSocket(path); err != nil {
+		return nil, err
 	}
 	if err := removeStale(path); err != nil {
 		return nil, err
@@ -40,16 +40,25 @@ func Listen(path string) (net.Listener, error) {
 	return lis, nil
 }
 
-func removeStale(path string) error {
+// CheckSocket refuses a path that is too long for a socket, and one where something else than a socket stands.
+func CheckSocket(path string) error {
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("socket path %s is longer than %d bytes; set %s to a shorter directory", path, maxSocketPath, EnvDir)
+	}
 	info, err := os.Lstat(path)
+	if err == nil && !isSocket(info) {
+		return fmt.Errorf("control socket %s is %w: there is a file that is not a socket; move it away", path, ErrUnsafe)
+	}
+	return nil
+}
+
+func removeStale(path string) error {
+	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
-	}
-	if !isSocket(info) {
-		return fmt.Errorf("control socket %s is %w: there is a file that is not a socket; move it away", path, ErrUnsafe)
 	}
 	conn, err := net.DialTimeout("unix", path, probeTimeout)
 	if err == nil {

@@ -1,0 +1,122 @@
+package dserver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/netproto"
+	"github.com/osgochina/dmicro/graceful"
+)
+
+const (
+	// orphanTime is how long a worker waits for an address that workers of a master that was killed may still hold.
+	orphanTime = 4 * time.Second
+	bindPoll   = 50 * time.Millisecond
+)
+
+// binder binds the sockets of this process's transports through package graceful, so that they survive a reload. It
+// counts them: that a sandbox listens is how it is seen to be up, since its Setup may never return.
+type binder struct {
+	up *graceful.Upgrader
+
+	mu      sync.Mutex
+	bound   int
+	last    time.Time
+	patient time.Duration // for an address that is in use
+}
+
+// bindAll makes the one binder of the process the way in which transports bind.
+var bindAll = sync.OnceValues(func() (*binder, error) {
+	up, err := graceful.Default()
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{up: up}
+	netproto.SetListen(b.listen)
+	netproto.SetListenPacket(b.listenPacket)
+	return b, nil
+})
+
+func (b *binder) listen(ctx context.Context, network, address string) (net.Listener, error) {
+	ln, err := persist(ctx, b.patience(), func() (net.Listener, error) { return b.up.Listen(ctx, network, address) })
+	if err != nil {
+		return nil, err
+	}
+	b.note()
+	return &leavingListener{Listener: ln, closed: make(chan struct{})}, nil
+}
+
+func (b *binder) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	pc, err := persist(ctx, b.patience(), func() (net.PacketConn, error) { return b.up.ListenPacket(ctx, network, address) })
+	if err == nil {
+		b.note()
+	}
+	return pc, err
+}
+
+// persist repeats bind while the address is in use, for at most patience.
+func persist[T any](ctx context.Context, patience time.Duration, bind func() (T, error)) (T, error) {
+	for deadline := time.Now().Add(patience); ; {
+		v, err := bind()
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+			return v, err
+		}
+		select {
+		case <-time.After(bindPoll):
+		case <-ctx.Done():
+			return v, err
+		}
+	}
+}
+
+func (b *binder) patience() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.patient
+}
+
+func (b *binder) waitForOrphans() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.patient = orphanTime
+}
+
+func (b *binder) note() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bound++
+	b.last = time.Now()
+}
+
+// count returns how many sockets were bound, and when the last one was.
+func (b *binder) count() (n int, last time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bound, b.last
+}
+
+// leavingListener is a listener that a server may be told to leave behind. When a successor has taken over, its Accept
+// does not return an error but waits for Close: for most servers the end of Accept is the end of everything, and the
+// connections that they have would be closed before anybody has told the peers.
+type leavingListener struct {
+	net.Listener
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *leavingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if errors.Is(err, net.ErrClosed) {
+		<-l.closed
+	}
+	return conn, err
+}
+
+func (l *leavingListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
