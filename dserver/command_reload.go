@@ -51,11 +51,11 @@ func (a *app) reload(name, pidFile string, timeout time.Duration) error {
 	replaced := true
 	if a.server.hasCtl() && pidFile == "" {
 		replaced, err = a.reloadByCtl(ctx, name)
-		if err != nil && h.Succeeded() {
+		if err != nil && a.ctl.connection() != nil && a.ctl.isLost() && a.follows(h, pidFile) {
 			err = nil // it went so well that there was nobody left to say so
 		}
 	} else {
-		err = a.reloadBySignal(ctx, name, h)
+		err = a.reloadBySignal(ctx, name, pidFile, h)
 	}
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (a *app) reloadByCtl(ctx context.Context, name string) (replaced bool, err 
 
 // reloadBySignal sends the signal and sees from the pid file whether a new process takes over. What went wrong is known
 // to the log only.
-func (a *app) reloadBySignal(ctx context.Context, name string, h *instance.Holder) error {
+func (a *app) reloadBySignal(ctx context.Context, name, pidFile string, h *instance.Holder) error {
 	if name != "" {
 		return errors.New("reload: naming what to reload needs the control socket")
 	}
@@ -92,8 +92,10 @@ func (a *app) reloadBySignal(ctx context.Context, name string, h *instance.Holde
 		switch {
 		case err != nil:
 			return err
-		case gone:
+		case gone && a.serving(pidFile) == 0:
 			return fmt.Errorf("%s [%d] has ended", a.name, h.PID)
+		case gone:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -104,19 +106,29 @@ func (a *app) reloadBySignal(ctx context.Context, name string, h *instance.Holde
 	return nil
 }
 
+// follows reports whether another process has taken over from the holder.
+func (a *app) follows(h *instance.Holder, pidFile string) bool {
+	pid := a.serving(pidFile)
+	return pid != 0 && pid != h.PID
+}
+
 // follower returns the process that serves after the one before. It takes a moment to say that it is the one.
 func (a *app) follower(pidFile string, before int) int {
 	for range successionTime / gonePoll {
-		h, err := a.findHolder(pidFile)
-		if err != nil {
-			return before
-		}
-		pid := h.PID
-		h.Close()
-		if pid != before {
+		if pid := a.serving(pidFile); pid == 0 || pid != before {
 			return pid
 		}
 		time.Sleep(gonePoll)
 	}
 	return before
+}
+
+// serving returns the process that serves, 0 if none does.
+func (a *app) serving(pidFile string) int {
+	h, err := a.findHolder(pidFile)
+	if err != nil {
+		return 0
+	}
+	defer h.Close()
+	return h.PID
 }

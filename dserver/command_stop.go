@@ -63,6 +63,11 @@ func (a *app) end(way ending, pidFile string, timeout time.Duration) error {
 	fmt.Fprintf(a.out, "stopping %s [%d] ", a.name, h.PID)
 	began := time.Now()
 	gone, err := a.waitGone(h, timeout)
+	if h.Succeeded() {
+		// A reload was just over: the signal reached the one that leaves.
+		fmt.Fprintln(a.out)
+		return a.end(way, pidFile, timeout)
+	}
 	fmt.Fprintln(a.out)
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func (a *app) waitGone(h *instance.Holder, timeout time.Duration) (bool, error) 
 	dot := time.Now().Add(progressStep)
 	for {
 		gone, err := h.Gone()
-		if gone || err != nil {
+		if gone || err != nil || h.Succeeded() {
 			return gone, err
 		}
 		now := time.Now()

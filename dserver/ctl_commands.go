@@ -42,7 +42,7 @@ func ctlCommands() []*ctlCommand {
 			help: phrase{"stop a running sandbox", "停止服务"},
 		},
 		{
-			name: "reload", args: "[NAME]", names: true, check: cobra.MaximumNArgs(1), run: ctlReload,
+			name: "reload", args: "[NAME]", words: (*ctlSession).sandboxNames, check: cobra.MaximumNArgs(1), run: ctlReload,
 			help: phrase{"replace what runs by the program as it is now: everything, or one service", "平滑重启服务"},
 		},
 		{

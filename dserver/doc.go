@@ -16,8 +16,8 @@
 //
 // # Command line
 //
-// start [sandbox ...], stop, quit, status, version, ctl, help, and whatever the
-// program adds with [Cobra]. Exit codes: 0 done, 1 failed, 2 wrong usage, 3
+// start [sandbox ...], reload, stop, quit, status, version, ctl, help, and
+// whatever the program adds with [Cobra]. Exit codes: 0 done, 1 failed, 2 wrong usage, 3
 // "status" of a server that does not run, 128+n ended at once by signal n.
 //
 // ctl without a command opens a shell, with one it runs that and ends; --json
@@ -47,12 +47,18 @@
 //	Debug = false         log everything, to the standard output too; --debug goes first
 //	[dserver]
 //	StopTimeout = 15      limit of a graceful stop; seconds, or "1m30s"
+//	DrainTimeout = 0      limit of the old process after a reload; 0 is that of a stop
+//	ReadyTimeout = 60     what a new process may take until it serves
 //
 // # Signals
 //
 // TERM, INT, QUIT and ABRT stop the server gracefully: [DServer.BeforeStop] may
 // refuse, then each running sandbox is shut down in turn, the last started first,
 // within the limit. A second signal ends the process at once.
+//
+// USR2 reloads: a new process takes the sockets over and serves, and this one
+// leaves. If the new one does not come up, this one serves on. See the command
+// reload, which waits for the outcome and prints it.
 //
 // # Concurrency
 //

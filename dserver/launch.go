@@ -127,6 +127,7 @@ func (a *app) begin(ctx context.Context) error {
 
 // giveUp ends what was begun by a process that will not serve.
 func (a *app) giveUp(err error) error {
+	err = errors.Join(err, a.server.up.Fail(err)) // nobody has to wait for the rest
 	a.server.end(a.server.stopLimit())
 	var sig *signalError
 	if errors.As(err, &sig) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -26,7 +27,15 @@ import (
 // see testApp.
 const envApp = "DSERVER_TEST_APP"
 
+// envNet does the same with an application that serves over the network; see
+// netApp.
+const envNet = "DSERVER_TEST_NET"
+
 func TestMain(m *testing.M) {
+	if traits := os.Getenv(envNet); traits != "" {
+		netApp(strings.Split(traits, ","))
+		return
+	}
 	if traits := os.Getenv(envApp); traits != "" {
 		testApp(strings.Split(traits, ","))
 		return
@@ -289,14 +298,34 @@ type process struct {
 func (e *testEnv) begin(args ...string) *process {
 	e.t.Helper()
 	p := &process{Cmd: e.command(args...), t: e.t, done: make(chan struct{})}
-	p.Stdout, p.Stderr = &p.out, &p.out
-	if err := p.Start(); err != nil {
+	r, w, err := os.Pipe()
+	if err != nil {
 		e.t.Fatal(err)
 	}
+	p.Stdout, p.Stderr = w, w
+	err = p.Start()
+	_ = w.Close()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&p.out, r)
+	}()
 	go func() {
 		defer close(p.done)
 		_ = p.Wait()
+		select {
+		case <-read:
+		case <-time.After(300 * time.Millisecond): // a successor has the pipe, too
+		}
 	}()
+	e.t.Cleanup(func() {
+		_ = r.SetReadDeadline(time.Now())
+		<-read
+		_ = r.Close()
+	})
 	e.t.Cleanup(func() {
 		_ = p.Process.Kill()
 		<-p.done

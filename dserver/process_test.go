@@ -163,7 +163,7 @@ func TestSignalsThatDoNotConcernTheServerLeaveItAlone(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "")
 	p := e.serve()
-	p.signal(syscall.SIGUSR2)
+	p.signal(syscall.SIGUSR1)
 	p.waitOutput("has no effect")
 	e.run("stop").want(t, codeOK)
 	p.wait()
@@ -356,7 +356,7 @@ func TestStartRefuses(t *testing.T) {
 		"-m 1":              {codeFailed, "multi-process"},
 		"--model=1":         {codeFailed, "multi-process"},
 		"-m 9":              {codeUsage, "process model 9"},
-		"--daemon":          {codeUsage, "Usage:"},
+		"--daemon=maybe":    {codeUsage, "Usage:"},
 	} {
 		r := e.run(append([]string{"start"}, strings.Fields(args)...)...)
 		r.want(t, want.code, want.text)
@@ -377,7 +377,7 @@ func TestStartRefuses(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "")
-	for _, args := range []string{"bogus", "start --bogus", "stop UserBox", "status --json", "ctl bogus", "ctl ps x", "ctl ps --bogus", "reload"} {
+	for _, args := range []string{"bogus", "start --bogus", "stop UserBox", "status --json", "ctl bogus", "ctl ps x", "ctl ps --bogus", "reload a b"} {
 		e.run(strings.Fields(args)...).want(t, codeUsage, "error:", "Usage:")
 	}
 	e.run("greet").want(t, codeOK, "hello")

@@ -88,8 +88,10 @@ func TestFailedSetup(t *testing.T) {
 			box := &fakeSandbox{name: "b", setup: tt.setup}
 			s := serverWith(t, box)
 			u := s.unit("b")
-			if err := u.outcome(10 * time.Second); err == nil || err.Error() != tt.says {
-				t.Fatalf("outcome %v, want %q", err, tt.says)
+			var failure error
+			waitFor(t, "Setup to return", func() (done bool) { done, failure = u.settledNow(); return done })
+			if failure == nil || failure.Error() != tt.says {
+				t.Fatalf("outcome %v, want %q", failure, tt.says)
 			}
 			if got := u.status(); got.state != tt.want || got.reason != tt.says {
 				t.Fatalf("%+v, want %s", got, tt.want)

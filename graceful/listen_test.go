@@ -258,6 +258,28 @@ func TestUnixSocketIsThereAfterAReloadAndGoneAfterAStop(t *testing.T) {
 	}
 }
 
+func TestSuccessorThatGivesUpLeavesTheUnixSocketInPlace(t *testing.T) {
+	t.Parallel()
+	path := socketPath(t)
+	u, _ := ready(t, func(c *fakeChild) {
+		ln, err := c.u.Listen(context.Background(), "unix", path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = ln.Close()
+		_ = c.u.Fail(errors.New("no"))
+		c.die("exit status 1")
+	})
+	go serve(mustListen(t, u, "unix", path), "old")
+	if err := u.Reload(context.Background(), quick); err == nil {
+		t.Fatal("no error")
+	}
+	if got := ask(t, "unix", path); got != "old" {
+		t.Error(got)
+	}
+}
+
 // leaveStale makes the file of a socket that nobody serves.
 func leaveStale(t *testing.T, path string) {
 	t.Helper()

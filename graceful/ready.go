@@ -36,6 +36,7 @@ func (u *Upgrader) becomeReady() error {
 	}
 	var idle []*socket
 	for _, s := range u.sockets {
+		s.lent = false
 		if s.user == nil && !s.held {
 			idle = append(idle, s)
 		}

@@ -62,6 +62,7 @@ type socket struct {
 	ask     string // the address that was asked for
 	addr    string // the address that it has
 	fileID  string // identity of its file in the file system, if it has one that is ours
+	lent    bool   // the predecessor serves it: its file is not ours to remove
 	file    *os.File
 	held    bool  // file stays open until the process leaves, whoever listens
 	user    inUse // nil until somebody listens
@@ -233,12 +234,12 @@ func (u *Upgrader) drop(s *socket) {
 		return
 	}
 	u.sockets = slices.Delete(u.sockets, i, i+1)
-	file := s.file
+	file, lent := s.file, s.lent
 	u.mu.Unlock()
 	if file != nil {
 		_ = file.Close() // the socket is closed with the last descriptor, there is nothing to lose
 	}
-	if s.fileID != "" {
+	if s.fileID != "" && !lent {
 		removeSocketFile(s.addr, s.fileID)
 	}
 }

@@ -1,0 +1,298 @@
+//go:build !windows
+
+package dserver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc"
+)
+
+// generation is a process of an application that another one has started.
+func (e *testEnv) generation() int {
+	e.t.Helper()
+	text, err := os.ReadFile(e.pidPath())
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(string(text))
+	if err != nil {
+		e.t.Fatalf("the pid file holds %q", text)
+	}
+	return pid
+}
+
+// cleanUp kills whoever serves when the test ends: it is no child of the test.
+func (e *testEnv) cleanUp() {
+	e.t.Cleanup(func() {
+		text, _ := os.ReadFile(e.pidPath())
+		if pid, err := strconv.Atoi(string(text)); err == nil && pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+}
+
+// peer calls an application over one connection, which it makes again as it needs.
+type peer struct {
+	t    *testing.T
+	ep   drpc.Endpoint
+	sess drpc.Session
+}
+
+func dialApp(t *testing.T, network, addr string) *peer {
+	t.Helper()
+	ep, err := drpc.New(drpc.EndpointConfig{
+		Network: network, RedialTimes: 50, RedialInterval: 20 * time.Millisecond, DialTimeout: 10 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ep.Close() })
+	sess, stat := ep.Dial(addr)
+	if !stat.OK() {
+		t.Fatal(stat)
+	}
+	return &peer{t, ep, sess}
+}
+
+// do returns the process that executed the call.
+func (c *peer) do(method string, arg any) (pid int, stat *drpc.Status) {
+	stat = c.sess.Call(method, arg, &pid).Status()
+	return pid, stat
+}
+
+func TestReloadPutsANewProcessInThePlaceOfTheOldOne(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	e.cleanUp()
+	p := e.serve()
+	old := p.Process.Pid
+	addr := e.addr("tcp")
+	r := e.run("reload")
+	pid := e.generation()
+	r.want(t, codeOK, fmt.Sprintf("TestApp reloaded: process %d follows %d", pid, old))
+	if pid == old {
+		t.Fatal("the same process serves")
+	}
+	if code := p.wait(); code != codeOK || !strings.Contains(p.out.String(), fmt.Sprintf("TestApp [%d] left to its successor", old)) {
+		t.Errorf("the old process: exit code %d\n%s", code, p.out.String())
+	}
+	c := dialApp(t, "tcp", addr)
+	if got, stat := c.do("/work/do", "x"); !stat.OK() || got != pid {
+		t.Errorf("process %d answers, %v", got, stat)
+	}
+	e.run("ctl", "ps").want(t, codeOK, fmt.Sprintf("pid %d", pid), "generation 2")
+	if info, err := os.Lstat(e.sockPath()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("control socket: %v, %v", info, err)
+	}
+	e.run("start").want(t, codeFailed, fmt.Sprintf("[%d] is already running", pid))
+	e.run("ctl", "reload").want(t, codeOK, "reloaded")
+	waitFor(t, "the third generation", func() bool { return e.generation() != pid })
+	e.run("stop").want(t, codeOK, "stopped in")
+	e.wantNoFiles()
+	if _, err := os.Lstat(filepath.Join(e.dir, "calls.sock")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("unix socket after stop: %v", err)
+	}
+}
+
+func TestReloadThatFailsLeavesTheOldProcessAtWork(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	e.cleanUp()
+	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nReadyTimeout = \"1500ms\"\n")
+	p := e.serve()
+	c := dialApp(t, "tcp", e.addr("tcp"))
+	for _, tt := range []struct{ name, what, says string }{
+		{"start", "exit", "broken on purpose"},
+		{"start", "hang", "not ready in time"},
+		{"setup", "fail", "no database"},
+		{"setup", "hang", "nobody listens on"},
+	} {
+		e.sets(tt.name, tt.what)
+		e.run("reload").want(t, codeFailed, tt.says)
+		e.sets(tt.name, "")
+		if got, stat := c.do("/work/do", tt.what); !stat.OK() || got != p.Process.Pid {
+			t.Fatalf("%s %s: process %d answers, %v", tt.name, tt.what, got, stat)
+		}
+		if e.generation() != p.Process.Pid {
+			t.Fatalf("%s %s: the pid file names another process", tt.name, tt.what)
+		}
+		if kids := childrenOf(p.Process.Pid); len(kids) > 0 {
+			t.Fatalf("%s %s: processes %v are left", tt.name, tt.what, kids)
+		}
+	}
+	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nStopTimout = 1\n")
+	e.run("reload").want(t, codeFailed, "dserver.StopTimout", "no such key")
+	writeFile(t, filepath.Join(e.dir, "config.toml"), "")
+	e.run("reload").want(t, codeOK, "reloaded")
+	e.run("stop").want(t, codeOK)
+}
+
+// childrenOf lists the processes whose parent is pid, where there is /proc.
+func childrenOf(pid int) (kids []string) {
+	stats, _ := filepath.Glob("/proc/[1-9]*/stat")
+	for _, name := range stats {
+		text, _ := os.ReadFile(name)
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(pid) && f[0] != "Z" {
+			kids = append(kids, name)
+		}
+	}
+	return kids
+}
+
+func TestReloadIsRefusedClearly(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly,veto")
+	p := e.serve()
+	e.run("reload").want(t, codeFailed, "BeforeStop refused it")
+	e.run("reload", "TcpBox").want(t, codeFailed, "reload without a name")
+	e.run("reload", "nobody").want(t, codeFailed, "not found: [nobody]")
+	p.signal(syscall.SIGKILL)
+	p.wait()
+	e.run("reload").want(t, codeFailed, "not running")
+}
+
+func TestTwoReloadsAtOnceMakeOneGeneration(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	e.cleanUp()
+	e.serve()
+	e.sets("setup", "slow")
+	first, second := e.begin("reload"), e.begin("reload")
+	codes := first.wait() + second.wait()
+	out := first.out.String() + second.out.String()
+	if codes != codeOK+codeFailed || !strings.Contains(out, "in progress already") {
+		t.Errorf("exit codes %d in all:\n%s", codes, out)
+	}
+	e.run("ctl", "ps").want(t, codeOK, "generation 2")
+	e.run("stop").want(t, codeOK)
+}
+
+func TestSignalReloads(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly,noctl")
+	e.cleanUp()
+	p := e.serve()
+	p.signal(syscall.SIGUSR2)
+	p.waitOutput("left to its successor")
+	second := e.generation()
+	e.run("reload").want(t, codeOK, fmt.Sprintf("follows %d", second))
+	third := e.generation()
+	e.sets("setup", "fail")
+	e.run("reload", "--timeout", "1s").want(t, codeFailed, "was not replaced in time")
+	if e.generation() != third {
+		t.Error("another process serves")
+	}
+	e.run("stop").want(t, codeOK)
+	e.wantNoFiles()
+}
+
+func TestSandboxThatWasStoppedStaysSoThroughAReload(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly,mate")
+	e.cleanUp()
+	e.serve()
+	e.run("ctl", "stop", "MateBox").want(t, codeOK)
+	for range 2 {
+		e.run("reload").want(t, codeOK)
+		e.run("ctl", "ps").want(t, codeOK, "│ MateBox     │ tcp         │ Stopped", "│ TcpBox      │ tcp         │ Running")
+	}
+	e.run("ctl", "start", "MateBox").want(t, codeOK)
+	e.run("reload").want(t, codeOK)
+	e.run("ctl", "ps").want(t, codeOK, "│ MateBox     │ tcp         │ Running")
+	e.run("ctl", "stop", "tcp").want(t, codeOK) // the service
+	e.run("ctl", "ps").want(t, codeOK, "│ MateBox     │ tcp         │ Stopped", "│ TcpBox      │ tcp         │ Stopped")
+	e.run("stop").want(t, codeOK)
+}
+
+// Whoever watches the pid file finds the number of a living process in it, at any time.
+func TestPidFileAlwaysNamesALivingProcess(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	e.cleanUp()
+	p := e.serve("--pid", "own.pid")
+	stop := make(chan struct{})
+	bad := make(chan string, 1)
+	go func() {
+		defer close(bad)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			for _, path := range []string{e.pidPath(), filepath.Join(e.dir, "own.pid")} {
+				text, err := os.ReadFile(path)
+				pid, _ := strconv.Atoi(string(text))
+				if err != nil || pid <= 0 || syscall.Kill(pid, 0) != nil {
+					// The file may have been replaced between the reading and the looking.
+					if again, _ := os.ReadFile(path); string(again) == string(text) {
+						bad <- fmt.Sprintf("%s: %q, %v", path, text, err)
+						return
+					}
+				}
+			}
+		}
+	}()
+	for range 5 {
+		e.run("reload").want(t, codeOK)
+	}
+	close(stop)
+	if what, ok := <-bad; ok {
+		t.Error(what)
+	}
+	p.wait()
+	e.run("status", "--pid", "own.pid").want(t, codeOK, "is running")
+	e.run("stop").want(t, codeOK)
+	if _, err := os.Lstat(filepath.Join(e.dir, "own.pid")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("own pid file after stop: %v", err)
+	}
+}
+
+func TestDaemonReturnsWhenItServes(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	e.cleanUp()
+	r := e.run("start", "-d")
+	r.want(t, codeOK, "started in the background, pid ")
+	pid := e.generation()
+	c := dialApp(t, "tcp", e.addr("tcp"))
+	if got, stat := c.do("/work/do", "x"); !stat.OK() || got != pid {
+		t.Errorf("process %d answers, %v", got, stat)
+	}
+	if sid, err := syscall.Getpgid(pid); err != nil || sid != pid {
+		t.Errorf("the daemon is in group %d, %v", sid, err)
+	}
+	e.run("start", "-d").want(t, codeFailed, fmt.Sprintf("[%d] is already running", pid))
+	e.run("ctl", "ps").want(t, codeOK, "generation 1")
+	e.run("reload").want(t, codeOK, fmt.Sprintf("follows %d", pid))
+	e.run("stop").want(t, codeOK)
+	e.wantNoFiles()
+}
+
+func TestDaemonThatDoesNotServeSaysWhy(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly")
+	for _, tt := range []struct{ name, what, says string }{
+		{"start", "exit", "broken on purpose"},
+		{"setup", "fail", "sandbox [TcpBox]: no database"},
+	} {
+		e.sets(tt.name, tt.what)
+		e.run("start", "--daemon=true").want(t, codeFailed, tt.says)
+		e.sets(tt.name, "")
+		e.run("status").want(t, codeNotRunning)
+	}
+	e.wantNoFiles()
+	e.run("start", "-d", "-c", "none.toml").want(t, codeFailed, "none.toml")
+	e.run("status").want(t, codeNotRunning)
+}
