@@ -69,15 +69,16 @@ func (a *app) runServer(o startOptions, args []string) error {
 		before: names(s.up.Value(valueUnits)), unwanted: names(s.up.Value(valueStopped)),
 	}
 	if chosen == ProcessModelMulti {
-		if s.model, err = a.newMaster(files.dir, units); err != nil {
-			return err
-		}
+		s.model = a.newMaster(files.dir, units)
 	}
 	if s.hasCtl() {
 		if s.ctl, err = s.openCtl(files.socketPath()); err != nil {
 			return err
 		}
 		defer s.ctl.close()
+		if m, ok := s.model.(*master); ok {
+			s.ctl.others = m.workers
+		}
 	}
 	if err := untilSignal(signals, a.begin); err != nil {
 		return a.giveUp(err)

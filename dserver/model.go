@@ -26,6 +26,8 @@ type model interface {
 	reload(ctx context.Context, name string) error
 	// end ends everything, within ctx.
 	end(ctx context.Context) stopOutcome
+	// abandon ends other processes at once, because this one does.
+	abandon()
 }
 
 // Why a request was refused; nothing was done.
@@ -128,6 +130,8 @@ func (m *single) stop(ctx context.Context, name string) error {
 	}, errNotRunning)
 }
 
+func (m *single) abandon() {}
+
 // each does something with several sandboxes. Of one alone any error counts; of several, the error that says that there
 // was nothing to do counts only if it was so for all.
 func each(units []*unit, do func(*unit) error, idle error) error {
@@ -182,6 +186,10 @@ func joinNames(units []*unit, fits func(*unit) bool) string {
 
 // refused reports whether an error says that nothing was done, because of the state in which things are.
 func refused(err error) bool {
+	var r *refusal
+	if errors.As(err, &r) {
+		return true
+	}
 	for _, reason := range []error{errRunning, errNotRunning, errStopping, errNotAlone, errVetoed, errBusy} {
 		if errors.Is(err, reason) {
 			return true

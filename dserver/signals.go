@@ -75,6 +75,7 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 				continue
 			case time.Since(refused) < insistWindow:
 				logger.Warningf(context.Background(), "signal %v again: ending without a graceful stop", sig)
+				s.model.abandon()
 				return exitNow(sig)
 			}
 			logger.Noticef(context.Background(), "signal %v: stopping", sig)
@@ -145,6 +146,7 @@ func (s *DServer) unlessCut(signals <-chan os.Signal, spare int, work func() sto
 				continue
 			}
 			logger.Warningf(context.Background(), "signal %v again: ending now, still at work: [%s]", sig, s.activeNames())
+			s.model.abandon()
 			return stopOutcome{}, sig
 		}
 	}
