@@ -41,7 +41,13 @@ func (s *DServer) openCtl(path string) (*ctlServer, error) {
 		return nil, err
 	}
 	c := &ctlServer{server: s, endpoint: endpoint, lines: newLogHub()}
-	c.reporter = reporter{server: s, hidden: func(e drpc.Endpoint) bool { return e == endpoint }}
+	m, isMaster := s.model.(*master)
+	if isMaster {
+		c.others = m.workers
+	}
+	c.reporter = reporter{server: s, hidden: func(e drpc.Endpoint) bool {
+		return e == endpoint || isMaster && !drpc.Serves(e) // a master calls nobody but its workers
+	}}
 	c.register()
 	if c.listener, err = s.listenCtl(path); err != nil {
 		return nil, errors.Join(err, endpoint.Close())

@@ -76,9 +76,6 @@ func (a *app) runServer(o startOptions, args []string) error {
 			return err
 		}
 		defer s.ctl.close()
-		if m, ok := s.model.(*master); ok {
-			s.ctl.others = m.workers
-		}
 	}
 	if err := untilSignal(signals, a.begin); err != nil {
 		return a.giveUp(err)
@@ -119,8 +116,9 @@ func (a *app) begin(ctx context.Context) error {
 		return err
 	}
 	a.greeting = fmt.Sprintf("%s started, pid %d: %s\n", a.name, os.Getpid(), orNone(running))
+	a.failed = strings.Join(failed, ", ")
 	if len(failed) > 0 {
-		fmt.Fprintf(a.err, "failed: %s\n", strings.Join(failed, ", "))
+		fmt.Fprintf(a.err, "failed: %s\n", a.failed)
 	}
 	logger.Infof(context.Background(), "%d: server ready, %d of %d sandboxes started", os.Getpid(), len(running), len(running)+len(failed))
 	return nil

@@ -22,7 +22,7 @@ type master struct {
 	server   *DServer
 	dir      string // run directory
 	hasCtl   bool
-	overlap  bool // the sockets are the master's, so that an old and a new worker may run side by side
+	overlap  bool       // the sockets are the master's, so that an old and a new worker may run side by side
 	services []*service // in the order of their names
 	reloadMu sync.Mutex // one reload at a time
 	aborted  context.Context
@@ -161,6 +161,11 @@ func (m *master) reload(ctx context.Context, name string) error {
 
 func (m *master) end(ctx context.Context) stopOutcome {
 	m.abort()
+	if deadline, ok := ctx.Deadline(); ok { // the workers keep it, and shall get to say what they have cut
+		late, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(forceMargin))
+		defer cancel()
+		ctx = late
+	}
 	outs := make([]stopOutcome, len(m.services))
 	var wg sync.WaitGroup
 	for i, v := range m.services {

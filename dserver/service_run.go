@@ -184,7 +184,7 @@ func (v *service) letGo(w *worker) {
 	v.mu.Lock()
 	v.leaving = append(v.leaving, w)
 	v.mu.Unlock()
-	w.stop()
+	w.leave()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.leaving = slices.DeleteFunc(v.leaving, func(other *worker) bool { return other == w })
@@ -197,19 +197,12 @@ func (v *service) stopWorker(ctx context.Context) error {
 		return nil
 	}
 	v.enter(StateStopping, "")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		w.stop()
-	}()
-	select {
-	case <-done:
+	if finished(ctx, w.stop) {
 		return nil
-	case <-ctx.Done():
-		w.kill()
-		<-done
-		return fmt.Errorf("service [%s]: worker %d %w", v.name, w.pid, errOverran)
 	}
+	w.kill()
+	w.stop()
+	return fmt.Errorf("service [%s]: worker %d %w", v.name, w.pid, errOverran)
 }
 
 // crashed is called when the worker has ended although nobody wanted it to.
@@ -251,32 +244,50 @@ func restartPause(fails int, first time.Duration) time.Duration {
 	return time.Duration(min(float64(maxRestartPause), float64(first)*math.Pow(2, float64(fails-2))))
 }
 
-// end ends the workers of the service, when the master ends.
+// end ends the workers of the service, when the master ends. They limit themselves; one that does not is killed.
 func (v *service) end(ctx context.Context) (out stopOutcome) {
 	select {
 	case <-v.idle: // nobody starts another one
 	case <-ctx.Done():
 	}
-	w := v.take()
-	if w == nil {
-		return out
+	v.mu.Lock()
+	all := slices.Clone(v.leaving)
+	if v.worker != nil {
+		all = append(all, v.worker)
 	}
+	v.worker = nil
+	v.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, w := range all {
+		wg.Go(w.stop)
+	}
+	if !finished(ctx, wg.Wait) {
+		for _, w := range all {
+			w.kill()
+		}
+		wg.Wait()
+		out.cut = append(out.cut, v.name)
+	}
+	for _, w := range all {
+		out.failed = out.failed || w.code() != codeOK
+	}
+	_ = os.Remove(v.words) // of no use any more, and if it stays it is small
+	return out
+}
+
+// finished reports whether wait has returned before ctx has ended.
+func finished(ctx context.Context, wait func()) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.stop()
+		wait()
 	}()
 	select {
 	case <-done:
-		out.failed = w.code() != codeOK
+		return true
 	case <-ctx.Done():
-		out.cut = append(out.cut, v.name)
-		w.kill()
-		<-done
+		return false
 	}
-	v.killLeaving()
-	_ = os.Remove(v.words) // of no use any more, and if it stays it is small
-	return out
 }
 
 // kill ends everything at once.
@@ -284,10 +295,6 @@ func (v *service) kill() {
 	if w := v.current(); w != nil {
 		w.kill()
 	}
-	v.killLeaving()
-}
-
-func (v *service) killLeaving() {
 	v.mu.Lock()
 	leaving := slices.Clone(v.leaving)
 	v.mu.Unlock()

@@ -64,6 +64,8 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 		select {
 		case sig := <-signals:
 			switch {
+			case slices.Contains(reloadSignals(), sig) && s.role == roleWorker:
+				return s.finish(signals, s.leave) // another worker serves already
 			case slices.Contains(reloadSignals(), sig):
 				logger.Noticef(context.Background(), "signal %v: reloading", sig)
 				go s.reloadOnSignal()
@@ -83,18 +85,10 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 			logger.Notice(context.Background(), "the program asked for it: stopping")
 		case <-s.up.HandedOver():
 			s.handsOver() // the reload is over
-			out, sig := s.unlessCut(signals, 1, s.leave)
-			if sig != nil {
-				return exitNow(sig)
-			}
-			return out.code()
+			return s.finish(signals, s.leave)
 		case <-s.orphaned:
 			logger.Warning(context.Background(), "the master is gone: stopping")
-			out, sig := s.unlessCut(signals, 1, func() stopOutcome { return s.end(orphanLimit) })
-			if sig != nil {
-				return exitNow(sig)
-			}
-			return out.code()
+			return s.finish(signals, func() stopOutcome { return s.end(orphanLimit) })
 		case <-s.failed:
 			if s.role == roleWorker && s.nothingLeft() {
 				logger.Error(context.Background(), "every sandbox has failed: ending, to be started again")
@@ -112,6 +106,16 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 		refused = time.Now()
 		logger.Warningf(context.Background(), "stop refused by BeforeStop; a signal within %v ends the process", insistWindow)
 	}
+}
+
+// finish ends the server in a way that no signal has asked for, and returns the exit code. The first signal meanwhile
+// changes nothing: it asks for what happens already.
+func (s *DServer) finish(signals <-chan os.Signal, work func() stopOutcome) int {
+	out, sig := s.unlessCut(signals, 1, work)
+	if sig != nil {
+		return exitNow(sig)
+	}
+	return out.code()
 }
 
 // orphanLimit bounds how long a worker finishes what it has when its master has died: whoever starts the next master

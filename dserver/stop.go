@@ -53,11 +53,15 @@ func (s *DServer) leave() stopOutcome {
 	if s.ctl != nil {
 		s.ctl.close() // who watches this process shall watch its successor
 	}
-	limit := s.limits.drain
-	if limit <= 0 {
-		limit = s.stopLimit()
+	return s.end(s.drainLimit())
+}
+
+// drainLimit bounds what a process may take to finish when another one serves in its place.
+func (s *DServer) drainLimit() time.Duration {
+	if s.limits.drain > 0 {
+		return s.limits.drain
 	}
-	return s.end(limit)
+	return s.stopLimit()
 }
 
 // end ends everything within the limit.

@@ -2,7 +2,6 @@ package dserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,7 +58,7 @@ func (a *app) runWorker(o startOptions, args []string) error {
 		return a.giveUp(err)
 	}
 	if s.nothingLeft() {
-		return a.giveUp(errors.New("every sandbox has failed"))
+		return a.giveUp(fmt.Errorf("every sandbox has failed: %s", a.failed))
 	}
 	if err := s.up.Ready(); err != nil {
 		return a.giveUp(err)

@@ -142,6 +142,16 @@ func (w *worker) discard() {
 // stop asks the worker to end, insists after its limit, and returns when it has ended.
 func (w *worker) stop() { w.process.Stop(true) }
 
+// leave asks the worker, in whose place another one serves, to finish what it has, and returns when it has ended.
+func (w *worker) leave() {
+	_ = w.process.Signal(reloadSignal, false) // it may have ended this moment
+	select {
+	case <-w.ended:
+	case <-time.After(w.service.master.server.drainLimit() + forceMargin):
+	}
+	w.stop()
+}
+
 // kill ends the worker and what it has started.
 func (w *worker) kill() {
 	_ = w.process.Signal(syscall.SIGKILL, true) // it may have ended this moment
