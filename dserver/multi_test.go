@@ -210,7 +210,9 @@ func TestCrashLoopEndsInFatalAndSiblingsServeOn(t *testing.T) {
 	if err := syscall.Kill(e.workers()["TcpBox"], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "Fatal", func() bool { return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal") })
+	waitFor(t, "Fatal", func() bool {
+		return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal")
+	})
 	e.run("ctl", "ps").want(t, codeOK, "no database")
 	if n := strings.Count(p.out.String(), "service [tcp]: "); n > 20 {
 		t.Errorf("%d lines about it", n)
@@ -219,7 +221,9 @@ func TestCrashLoopEndsInFatalAndSiblingsServeOn(t *testing.T) {
 		t.Error("a sibling was replaced")
 	}
 	e.run("ctl", "start", "TcpBox").want(t, codeFailed, "no database")
-	waitFor(t, "Fatal again", func() bool { return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal") })
+	waitFor(t, "Fatal again", func() bool {
+		return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal")
+	})
 	e.sets("setup", "")
 	e.run("ctl", "start", "tcp").want(t, codeOK)
 	if e.workers()["TcpBox"] == 0 {
@@ -338,4 +342,19 @@ func TestDaemonOfSeveralProcesses(t *testing.T) {
 	e.run("reload").want(t, codeOK)
 	e.run("stop").want(t, codeOK)
 	e.wantNoFiles()
+}
+
+func TestWorkerThatIsStoppingLeavesEarlierWhenItsMasterDies(t *testing.T) {
+	t.Parallel()
+	e := newMultiEnv(t, "tcponly", true)
+	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nStopTimeout = 60\n")
+	p := e.serve("-e", "test")
+	pid := e.workers()["TcpBox"]
+	c := dialApp(t, "tcp", e.addr("tcp"))
+	go c.do("/work/wait", 60_000)
+	waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+	p.signal(syscall.SIGTERM)
+	p.waitOutput("stopping")
+	p.signal(syscall.SIGKILL)
+	waitFor(t, "the worker to end", func() bool { return !alive(pid) })
 }

@@ -137,10 +137,17 @@ func (s *DServer) nothingLeft() bool {
 func (s *DServer) unlessCut(signals <-chan os.Signal, spare int, work func() stopOutcome) (stopOutcome, os.Signal) {
 	done := make(chan stopOutcome, 1)
 	go func() { done <- work() }()
+	orphaned := s.orphaned
+	var late <-chan time.Time
 	for {
 		select {
 		case out := <-done:
 			return out, nil
+		case <-orphaned: // the next master waits for the addresses, whatever this work was allowed to take
+			orphaned, late = nil, time.After(orphanLimit)
+		case <-late:
+			logger.Warningf(context.Background(), "the master is gone: ending now, still at work: [%s]", s.activeNames())
+			return stopOutcome{failed: true}, nil
 		case sig := <-signals:
 			if !isStop(sig) {
 				continue
