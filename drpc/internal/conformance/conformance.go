@@ -37,12 +37,14 @@ func Run(t *testing.T, connect Connect) {
 // RunProto is Run for one protocol.
 func RunProto(t *testing.T, connect Connect, p Proto) {
 	registerFilters()
-	kinds := bodyKinds()
+	kinds, ends := bodyKinds(), newEnds()
 	sess := connect(t, func(e drpc.Endpoint) {
 		for _, k := range kinds {
 			k.register(e)
 		}
+		ends.register(e)
 	}, p.Make())
+	ends.run(t, sess, p.Name)
 	for _, k := range kinds {
 		for _, filters := range Filters {
 			for _, s := range scenarios {
