@@ -67,13 +67,25 @@ func (s *session) dialFailed(err error, isRedial bool) {
 // live reads one connection after the other for as long as the session lasts. A nil link is the end. The endpoint
 // counts the goroutine that runs it, until the end.
 func (s *session) live(l *link) {
+	role, returned := uint32(0), false
+	defer func() {
+		if !returned && l.reader.held(role) {
+			go func() { s.live(l.ended(errReaderEnded)) }() // by a hook, in the middle of something
+		}
+	}()
 	for kept := true; l != nil; {
+		role = l.reader.holder()
 		if l, kept = l.readLoop(); !kept {
+			returned = true
 			return
 		}
 	}
+	returned = true
 	s.ep.leave()
 }
+
+// errReaderEnded is why a connection ended whose reader did.
+var errReaderEnded = errors.New("a hook has ended the goroutine that reads")
 
 // RedialError is the cause of the status of calls and pushes over a session that has given up coming back, until a
 // later one brings it back.

@@ -38,6 +38,12 @@ func (r *readerRole) take() bool {
 	return turn&1 != 0 && r.turn.CompareAndSwap(turn, turn+1)
 }
 
+// holder tells the goroutines that had the role apart.
+func (r *readerRole) holder() uint32 { return r.turn.Load() >> 1 }
+
+// held reports whether the goroutine that was the holder still is.
+func (r *readerRole) held(holder uint32) bool { return r.holder() == holder }
+
 // quickness is the score of a handler. Points that are lost between goroutines do not matter.
 type quickness struct{ score atomic.Int32 }
 

@@ -292,9 +292,14 @@ func (l *link) readLoop() (next *link, kept bool) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
 		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
 	}
+	return l.ended(err), true
+}
+
+// ended is called when nobody reads the connection any more. It returns the one that takes its place.
+func (l *link) ended(err error) (next *link) {
 	l.readEnded(err)
 	l.sock.ReleaseReader()
-	return l.sess.lost(l), true
+	return l.sess.lost(l)
 }
 
 func (l *link) isGone() bool {

@@ -74,8 +74,7 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 		return newStatus(CodeBusy, errSessionClosing)
 	}
 	if len(c.hooks.read[c.kind.afterHeader]) > 0 {
-		c.link.beforeWait()
-		if stat := c.hooks.onRead(c.kind.afterHeader, c); stat != nil {
+		if stat := c.hookOnReader(c.kind.afterHeader); stat != nil {
 			return stat
 		}
 	}
@@ -90,11 +89,26 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 	c.hooks = h.plugins.hooks()
 	if len(c.hooks.read[c.kind.beforeBody]) > 0 {
 		// Only these hooks can see or replace the target so early; otherwise the worker makes it.
-		c.link.beforeWait()
 		c.input.SetBody(h.newArg())
-		return c.hooks.onRead(c.kind.beforeBody, c)
+		return c.hookOnReader(c.kind.beforeBody)
 	}
 	return nil
+}
+
+// hookOnReader runs a hook that comes before the worker's part.
+func (c *handlerCtx) hookOnReader(kind hookKind) *Status {
+	c.link.beforeWait()
+	returned := false
+	defer func() {
+		if !returned {
+			c.finish()
+			c.abandoned()
+			c.done()
+		}
+	}()
+	stat := c.hooks.onRead(kind, c)
+	returned = true
+	return stat
 }
 
 // run is the worker's part of a request.
@@ -139,15 +153,19 @@ func (c *handlerCtx) runNow() {
 	}
 }
 
-// abandoned fails a request whose handler, or a hook, has ended this goroutine: no reason to let a caller wait.
+// abandoned fails a request whose handler, or a hook, has ended this goroutine: no reason to let a caller wait. No hook
+// runs again, which might end it again.
 func (c *handlerCtx) abandoned() {
 	if c.answered {
 		return
 	}
 	c.stat = newStatus(CodeInternalServerError, errGoexit)
 	if c.kind.answered {
-		c.output.Clear()
-		c.reply(nil)
+		c.apologise(errGoexit, c.input.PipeTFilter())
+		if c.unsendable(c.writeReply(false)) {
+			c.apologise(errGoexit, nil)
+			c.writeReply(false)
+		}
 	}
 	c.observe()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,7 +230,7 @@ func TestCancelAtTheFirstEndsTheThird(t *testing.T) {
 	t.Errorf("the third ended %v after the first gave up, at best", quickest)
 }
 
-// endings are ways in which a goroutine ends in the middle of a handler.
+// endRoutes are handlers that end their goroutine.
 func endRoutes(e Endpoint) {
 	HandleCall(e, "/exit", func(c CallCtx, _ *string) (string, *Status) {
 		c.SetMeta("half", "done")
@@ -245,57 +246,110 @@ func endRoutes(e Endpoint) {
 
 func TestHandlerThatEndsItsGoroutineIsAnsweredFor(t *testing.T) {
 	t.Parallel()
-	for name, plugins := range map[string][]Plugin{"plain": nil, "with hooks": {exiting{}}} {
-		for _, inline := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, inline %v", name, inline), func(t *testing.T) {
-				t.Parallel()
-				srv := newPeer(t, EndpointConfig{MaxRequests: 2}, plugins...)
-				endRoutes(srv)
-				if inline {
-					quick(t, srv, "/exit")
+	for _, inline := range []bool{false, true} {
+		t.Run(fmt.Sprintf("inline %v", inline), func(t *testing.T) {
+			t.Parallel()
+			srv := newPeer(t, EndpointConfig{MaxRequests: 2})
+			endRoutes(srv)
+			if inline {
+				quick(t, srv, "/exit")
+			}
+			sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+			for range 50 { // far more than may be at work at once
+				if stat := sess.Push("/exit", ""); stat != nil {
+					t.Fatal(stat)
 				}
-				sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
-				for range 50 { // far more than may be at work at once
-					if stat := sess.Push("/exit", ""); stat != nil {
-						t.Fatal(stat)
+				waitFor(t, "room for a call", func() bool {
+					cmd := patientCall(t, sess, "/exit")
+					if cmd.Status().Code() == CodeBusy {
+						return false
 					}
-					waitFor(t, "room for a call", func() bool {
-						cmd := sess.Call("/exit", "", nil)
-						if cmd.Status().Code() == CodeBusy {
-							return false
-						}
-						wantStatus(t, cmd.Status(), CodeInternalServerError, "ended its goroutine")
-						if cmd.InputMeta().Contains("half") {
-							t.Error("the reply has what the handler had begun")
-						}
-						return true
-					})
-				}
-				if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
-					t.Error(stat)
-				}
-				l := onlySession(t, srv).(*session).link.Load()
-				waitFor(t, "nothing to be at work", func() bool { return l.running.Load() == 0 && l.sess.work.Load() == 0 })
-				within(t, "the close of the server", func() {
-					if err := srv.Close(); err != nil {
-						t.Error(err)
+					wantStatus(t, cmd.Status(), CodeInternalServerError, "ended its goroutine")
+					if cmd.InputMeta().Contains("half") {
+						t.Error("the reply has what the handler had begun")
 					}
+					return true
 				})
-			})
-		}
+			}
+			nothingAtWork(t, onlySession(t, srv))
+			if stat := patientCall(t, sess, "/echo").Status(); stat != nil {
+				t.Error(stat)
+			}
+		})
 	}
 }
 
-// exiting ends the goroutine in hooks around the reply of its handler, too.
-type exiting struct{}
+// patientCall is a call that fails the test where it is never answered.
+func patientCall(t *testing.T, sess Session, method string) CallCmd {
+	t.Helper()
+	cmd := sess.AsyncCall(method, "", nil, nil)
+	eventually(t, "an answer of "+method, cmd.Done())
+	return cmd
+}
 
-func (exiting) Name() string { return "exiting" }
+// nothingAtWork waits until sess has nothing to wait for.
+func nothingAtWork(t *testing.T, sess Session) {
+	t.Helper()
+	s := sess.(*session)
+	waitFor(t, "nothing to be at work", func() bool {
+		return s.link.Load().running.Load() == 0 && s.work.Load() == 0 && s.ep.load.requests.Load() == 0
+	})
+}
 
-func (exiting) AfterWriteReply(c WriteCtx) *Status {
-	if c.Output().Status() != nil {
-		runtime.Goexit()
+// Wherever a hook ends its goroutine, the caller gets a status, nothing stays occupied, and the endpoint serves on. On
+// the goroutine that reads, that costs the connection.
+func TestHookThatEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for kind, onReader := range map[hookKind]bool{
+		hookBeforeReadHeader: true, hookAfterReadCallHeader: true, hookBeforeReadCallBody: true, hookAfterReadCallBody: false,
+		hookBeforeWriteReply: false, hookAfterWriteReply: false,
+	} {
+		for _, inline := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, inline %v", kind, inline), func(t *testing.T) {
+				t.Parallel()
+				var armed atomic.Bool
+				srv := newPeer(t, EndpointConfig{}, &probe{name: "exiting", on: func(k hookKind, _ string) *Status {
+					if k == kind && armed.Load() {
+						runtime.Goexit()
+					}
+					return nil
+				}})
+				echoes(srv)
+				if inline {
+					quick(t, srv, "/echo")
+				}
+				addr := serve(t, srv)
+				cli := newPeer(t, EndpointConfig{})
+				for range 5 {
+					sess := dial(t, cli, addr)
+					if stat := patientCall(t, sess, "/echo").Status(); stat != nil {
+						t.Fatal(stat)
+					}
+					accepted := onlySession(t, srv)
+					armed.Store(true)
+					for range 5 {
+						switch code := patientCall(t, sess, "/echo").Status().Code(); {
+						case code == CodeInternalServerError, code == CodeConnClosed && onReader, code == CodeOK && kind >= hookAfterWriteReply:
+						default:
+							t.Errorf("code %d", code)
+						}
+					}
+					if !onReader {
+						armed.Store(false)
+						nothingAtWork(t, accepted)
+						if stat := patientCall(t, sess, "/echo").Status(); stat != nil {
+							t.Error(stat)
+						}
+					}
+					within(t, "the close", func() { _ = sess.Close() })
+					eventually(t, "the end of the session", accepted.CloseNotify())
+					armed.Store(false)
+					nothingAtWork(t, accepted)
+					waitFor(t, "no session", func() bool { return srv.CountSession() == 0 })
+				}
+			})
+		}
 	}
-	return nil
 }
 
 // The context of a handler ends with its connection. What it calls back over that one then ended for that reason, not
