@@ -1,5 +1,5 @@
 // Package demo has what every example needs and none is about: a free port to listen at, an end when something fails,
-// and a log that is silent unless something is wrong.
+// and a log that leaves the output to the example.
 package demo
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 func init() {
-	logger.SetLevel(logger.LevelWarning | logger.LevelError | logger.LevelCritical)
+	logger.SetLevel(logger.LevelError | logger.LevelCritical)
 }
 
 // bound is a plugin that tells where its endpoint listens, once it does.
