@@ -90,7 +90,7 @@ var Libraries = []Library{
 		Path: "github.com/gogf/gf", Why: "GoFrame types appear only where exported signatures need them",
 		In: []string{
 			"logger", "drpc/message", "drpc/socket", "drpc", "drpc/plugin/*", "drpc/mixer/*",
-			"supervisor/*", "dserver", "dserver/internal/*", "examples/*", "cmd/*",
+			"client", "supervisor/*", "dserver", "dserver/internal/*", "examples/*", "cmd/*",
 		},
 	},
 	{
