@@ -47,6 +47,8 @@ var packages = map[string]string{
 	"overload":     module + "/drpc/plugin/overload",
 	"proxy":        module + "/drpc/plugin/proxy",
 	"securebody":   module + "/drpc/plugin/securebody",
+	"client":       module + "/client",
+	"server":       module + "/server",
 	"logger":       module + "/logger",
 	"metrics":      module + "/metrics",
 	"prometheus":   module + "/metrics/prometheus",

@@ -20,6 +20,7 @@ var provides = map[string]string{
 	"server":   "svr *dserver.DServer",
 	"root":     "root *cobra.Command",
 	"registry": "reg registry.Registry",
+	"client":   "cli *client.RpcClient",
 }
 
 // Snippet is a piece of Go that can be compiled.
