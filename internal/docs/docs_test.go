@@ -62,6 +62,7 @@ var packages = map[string]string{
 	"registry":     module + "/registry",
 	"memory":       module + "/registry/memory",
 	"cache":        module + "/registry/cache",
+	"etcd":         module + "/registry/etcd",
 	"registrytest": module + "/registry/registrytest",
 	"selector":     module + "/selector",
 }
