@@ -52,7 +52,7 @@ func fill(t testing.TB, m *Msg) {
 	m.DeferBody()
 	m.SetEncodedBody([]byte("encoded"))
 	m.SetSizeLimit(1000)
-	m.SetSealer(func(_ *Msg, plain []byte) ([]byte, error) { return plain, nil })
+	m.SetSealer(brackets{})
 	if err := errors.Join(m.ParseMeta([]byte(`{"a":"1"}`)), m.SetSize(5)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,18 @@
 package message
 
-// Sealer turns the encoded body of m into what is sent instead of it, such as its encrypted form. plain is only lent to
-// it. What it returns goes under the codec of m. It may be called more than once for a message that is encoded again, not
-// concurrently. An error fails the sending with it.
-type Sealer func(m *Msg, plain []byte) ([]byte, error)
+// Sealer turns the encoded body of a message into what is sent instead of it, such as its encrypted form.
+type Sealer interface {
+	// Seal returns what is sent, under the codec of m, instead of plain, which is only lent. It may be called more than
+	// once for a message that is encoded again, not concurrently. An error fails the sending with it.
+	Seal(m *Msg, plain []byte) ([]byte, error)
+}
 
-// SetSealer has every body of the message, whatever is set as one later, pass through fn when the message is encoded: no
+// SetSealer has every body of the message, whatever is set as one later, pass through s when the message is encoded: no
 // hook and no handler that comes in between can make it leave unsealed. Nil takes the sealer off.
-func (m *Msg) SetSealer(fn Sealer) { m.sealer = fn }
+func (m *Msg) SetSealer(s Sealer) { m.sealer = s }
 
-// Sealed reports whether the message has a sealer.
-func (m *Msg) Sealed() bool { return m.sealer != nil }
+// Sealer returns the sealer of the message, nil if it has none.
+func (m *Msg) Sealer() Sealer { return m.sealer }
 
 // appendSealed is AppendBody for a message with a sealer.
 func (m *Msg) appendSealed(dst []byte) ([]byte, error) {
@@ -18,7 +20,7 @@ func (m *Msg) appendSealed(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	sealed, err := m.sealer(m, plain)
+	sealed, err := m.sealer.Seal(m, plain)
 	if err != nil {
 		return dst, err
 	}

@@ -7,6 +7,18 @@ import (
 	"github.com/osgochina/dmicro/drpc/codec"
 )
 
+// brackets is a sealer that shows what it has sealed.
+type brackets struct{}
+
+func (brackets) Seal(_ *Msg, plain []byte) ([]byte, error) {
+	return append(append([]byte("<"), plain...), '>'), nil
+}
+
+// broken is a sealer that fails.
+type broken struct{ err error }
+
+func (b broken) Seal(*Msg, []byte) ([]byte, error) { return []byte("half"), b.err }
+
 func TestSealerSeesEveryBody(t *testing.T) {
 	t.Parallel()
 	number := []byte("42")
@@ -16,9 +28,7 @@ func TestSealerSeesEveryBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := From(NewMessage())
-			m.SetSealer(func(m *Msg, plain []byte) ([]byte, error) {
-				return append(append([]byte("<"), plain...), '>'), nil
-			})
+			m.SetSealer(brackets{})
 			m.SetBodyCodec(codec.JsonId)
 			m.SetBody("another") // what is set after the sealer counts
 			m.SetBody(body)
@@ -30,11 +40,11 @@ func TestSealerSeesEveryBody(t *testing.T) {
 					t.Errorf("MarshalBody: %q, %v", got, err)
 				}
 			}
-			if !m.Sealed() {
+			if m.Sealer() != (brackets{}) {
 				t.Error("the sealer is lost")
 			}
 			m.Clear()
-			if m.Sealed() {
+			if m.Sealer() != nil {
 				t.Error("a cleared message keeps its sealer")
 			}
 		})
@@ -46,7 +56,7 @@ func TestSealerThatFailsSendsNothing(t *testing.T) {
 	want := errors.New("no key")
 	m := From(NewMessage(WithBody("secret")))
 	m.SetBodyCodec(codec.JsonId)
-	m.SetSealer(func(*Msg, []byte) ([]byte, error) { return []byte("half"), want })
+	m.SetSealer(broken{want})
 	if got, err := m.AppendBody([]byte("head")); !errors.Is(err, want) || string(got) != "head" {
 		t.Errorf("AppendBody: %q, %v", got, err)
 	}
