@@ -43,8 +43,11 @@ func WithReplySecureMeta(secure bool) message.MsgSetting {
 func EnforceSecure(output message.Message) {
 	m := message.From(output)
 	m.Meta().Set(SecureMetaKey, yes)
-	if m.Sealer() == nil {
+	switch s := m.Sealer().(type) {
+	case nil:
 		m.SetSealer(unsealed{})
+	case standby:
+		m.SetSealer(s.sealer)
 	}
 }
 

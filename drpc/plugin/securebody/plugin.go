@@ -81,6 +81,12 @@ func (s *sealer) Seal(m *message.Msg, plain []byte) ([]byte, error) {
 	return encodeEnvelope(m.BodyCodec(), gcmVersion+s.key.id, sealed)
 }
 
+// standby is the sealer of the reply to an encrypted call that wants it plain: EnforceSecure puts the real one in place.
+type standby struct{ *sealer }
+
+// Seal implements message.Sealer.
+func (standby) Seal(_ *message.Msg, plain []byte) ([]byte, error) { return plain, nil }
+
 // Name returns the name of the plugin.
 func (*Plugin) Name() string { return Name }
 
@@ -166,7 +172,8 @@ func (p *Plugin) BeforeReadCallBody(ctx drpc.ReadCtx) *drpc.Status {
 	in := message.From(ctx.Input())
 	wish, secure := wishOf(in), isMarked(in)
 	s, stat := p.open(in, binding{kind: kindCall, method: methodOf(ctx.ServiceMethod()), wish: wish}, secure)
-	if stat != nil || !p.require && !wantsSecure(secure, wish) {
+	want := p.require || wantsSecure(secure, wish)
+	if stat != nil || !want && !secure {
 		return stat
 	}
 	out, ok := ctx.(drpc.WriteCtx)
@@ -180,6 +187,10 @@ func (p *Plugin) BeforeReadCallBody(ctx drpc.ReadCtx) *drpc.Status {
 	}
 	s.kind, s.method, s.wish = kindReply, methodOf(ctx.ServiceMethod()), ""
 	m := message.From(out.Output())
+	if !want {
+		m.SetSealer(standby{s})
+		return nil
+	}
 	m.SetSealer(s)
 	m.Meta().Set(SecureMetaKey, yes)
 	return nil
@@ -213,7 +224,7 @@ func (p *Plugin) BeforeReadPushBody(ctx drpc.ReadCtx) *drpc.Status {
 // BeforeWriteReply encrypts a reply that EnforceSecure has marked, and takes the mark off one that has no body.
 func (p *Plugin) BeforeWriteReply(ctx drpc.WriteCtx) *drpc.Status {
 	m := message.From(ctx.Output())
-	if !isMarked(m) && m.Sealer() == nil {
+	if !isMarked(m) {
 		return nil
 	}
 	if m.Body() == nil && !m.StatusOK() {
