@@ -26,7 +26,7 @@ const (
 // The lowest bit says that a handler is running on the reader; the rest counts the goroutines that had the role.
 type readerRole struct {
 	turn   atomic.Uint32
-	rescue *time.Timer // takes the role away; only the reader touches it
+	rescue *time.Timer // takes the role away; made by the first reader that runs a handler
 }
 
 // busy reports whether a handler runs on the reader.
@@ -70,27 +70,41 @@ func (c *handlerCtx) runTimed() {
 	h.quick.note(start.Since())
 }
 
+// begin marks the reader as one that runs a handler. Unless finish comes in time, rescue is called, which is to take the
+// role away. The mark comes before the time begins, or a timer that is early would find nothing to take, and nobody would
+// come later. From the mark on somebody else may have the role.
+func (r *readerRole) begin(rescue func()) (turn uint32) {
+	if r.rescue == nil {
+		r.rescue = time.AfterFunc(maxInline, rescue)
+	}
+	turn = r.turn.Load()
+	r.turn.Store(turn | 1)
+	r.rescue.Reset(maxInline)
+	return turn
+}
+
+// finish takes the mark of begin off. False says that the role was lost meanwhile, and with it the timer: it may already
+// watch over the reader who came after.
+func (r *readerRole) finish(turn uint32) (kept bool) {
+	if kept = r.turn.CompareAndSwap(turn|1, turn); kept {
+		r.rescue.Stop()
+	}
+	return kept
+}
+
 // runInline runs c on the reader. False says that the role was lost meanwhile.
 func (l *link) runInline(c *handlerCtx) (kept bool) {
 	l.beforeWait() // nobody waits for what the handler takes
-	r := &l.reader
-	turn := r.turn.Load()
-	if r.rescue == nil {
-		r.rescue = time.AfterFunc(maxInline, l.readOn)
-	} else {
-		r.rescue.Reset(maxInline)
-	}
-	r.turn.Store(turn | 1)
+	turn := l.reader.begin(l.readOn)
 	returned := false
 	defer func() {
-		r.rescue.Stop()
 		if !returned {
 			l.readOn() // the handler has ended this goroutine
 		}
 	}()
 	c.runTimed()
 	returned = true
-	return r.turn.CompareAndSwap(turn|1, turn)
+	return l.reader.finish(turn)
 }
 
 // readOn lets another goroutine read if the reader is running a handler. It is counted in the reader's place.

@@ -1,10 +1,14 @@
 package drpc
 
 import (
+	"errors"
+	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
 )
@@ -184,4 +188,110 @@ func TestHandlerOnTheReaderMayClose(t *testing.T) {
 		t.Errorf("%v, %q", stat, got)
 	}
 	eventually(t, "the end of the session", sess.CloseNotify())
+}
+
+// A handler that outlives its role must not take back the watch over the reader who came after.
+func TestReaderThatLostItsRoleLeavesTheTimerOfTheNextOneAlone(t *testing.T) {
+	t.Parallel()
+	var r readerRole
+	taken := make(chan bool, 10)
+	rescue := func() { taken <- r.take() }
+	first := r.begin(rescue)
+	if !eventually(t, "the rescue from the first handler", taken) {
+		t.Fatal("the role was not taken")
+	}
+	second := r.begin(rescue) // on the goroutine that reads on
+	if r.finish(first) {
+		t.Error("the first one has its role back")
+	}
+	if !eventually(t, "the rescue from the second handler", taken) {
+		t.Error("the role was not taken again")
+	}
+	if r.finish(second) {
+		t.Error("the second one has its role back")
+	}
+	third := r.begin(rescue)
+	if kept := r.finish(third); !kept && !eventually(t, "a rescue", taken) {
+		t.Error("the role is lost, and nobody has it")
+	}
+}
+
+// Whatever handlers on the reader do, and whenever their connection ends meanwhile: each call has one outcome, and
+// nothing is left over.
+func TestHandlersOnTheReaderDoTheirWorst(t *testing.T) {
+	t.Parallel()
+	srv, cli := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{})
+	worst := []func(ctx CallCtx) (string, *Status){
+		func(CallCtx) (string, *Status) { return "done", nil },
+		func(CallCtx) (string, *Status) { time.Sleep(maxInline); return "done", nil }, // about when the role is taken
+		func(CallCtx) (string, *Status) { time.Sleep(3 * maxInline); return "done", nil },
+		func(CallCtx) (string, *Status) { runtime.Goexit(); return "", nil },
+		func(CallCtx) (string, *Status) { time.Sleep(maxInline); runtime.Goexit(); return "", nil },
+		func(CallCtx) (string, *Status) { time.Sleep(maxInline); panic("on the reader") },
+		func(ctx CallCtx) (string, *Status) {
+			return "done", ctx.Session().Call("/back", 0, nil).Status()
+		},
+		func(ctx CallCtx) (string, *Status) {
+			return "done", ctx.Session().Push("/note", strings.Repeat("x", 1<<16))
+		},
+		func(ctx CallCtx) (string, *Status) { <-ctx.Context().Done(); return "", nil }, // to the end of the connection
+		func(ctx CallCtx) (string, *Status) {
+			return "done", NewStatus(1001, "closing", ctx.Session().(Session).Close())
+		},
+	}
+	HandleCall(srv, "/worst", func(ctx CallCtx, what *int) (string, *Status) { return worst[*what](ctx) })
+	HandleCall(cli, "/back", func(CallCtx, *int) (int, *Status) { return 1, nil })
+	HandlePush(cli, "/note", func(PushCtx, *string) *Status { return nil })
+	quick(t, srv, "/worst")
+	quick(t, cli, "/back")
+	addr := serve(t, srv)
+	var wg sync.WaitGroup
+	for seed := range uint64(8) {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			for range 40 {
+				sess, stat := cli.Dial(addr)
+				if stat != nil {
+					t.Error(stat)
+					return
+				}
+				var calls []CallCmd
+				for range rng.IntN(12) {
+					call := sess.AsyncCall("/worst", rng.IntN(len(worst)), new(string), nil)
+					if calls = append(calls, call); rng.IntN(2) == 0 {
+						select { // alone, or the next one comes meanwhile
+						case <-call.Done():
+						case <-time.After(2 * maxInline):
+						}
+					}
+					quick(t, srv, "/worst")
+				}
+				if rng.IntN(2) == 0 {
+					sess.(*session).link.Load().die(errors.New("torn"))
+				} else {
+					go func() { _ = sess.Close() }()
+					time.Sleep(maxInline)
+					sess.(*session).link.Load().die(errors.New("torn"))
+				}
+				for _, call := range calls {
+					<-call.Done()
+					switch _, stat := call.Reply(); stat.Code() {
+					case CodeOK, CodeConnClosed, CodeInternalServerError, CodeBusy, 1001:
+					default:
+						t.Errorf("outcome %v", stat)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	waitFor(t, "nothing is at work", func() bool {
+		return srv.(*endpoint).load.requests.Load() == 0 && srv.CountSession() == 0 && cli.(*endpoint).load.requests.Load() == 0
+	})
+	waitFor(t, "every reader has left", func() bool {
+		e := srv.(*endpoint)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.running == 1 // who accepts
+	})
 }
