@@ -13,7 +13,7 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := check
 
-.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-scale site
+.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-transports bench-scale site
 
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
@@ -65,6 +65,9 @@ bench-peers: ## DMicro beside other frameworks, into docs/benchmarks; ARGS="-rou
 
 bench-features: ## what each feature costs, into docs/benchmarks; ARGS="-rounds 3"
 	@cd bench && $(GO) run ./cmd/peers -features -out ../docs/benchmarks $(ARGS)
+
+bench-transports: ## transports beside TCP, into docs/benchmarks; ARGS="-rounds 3"
+	@cd bench && $(GO) run ./cmd/peers -transports -out ../docs/benchmarks $(ARGS)
 
 bench-scale: ## very many sessions on one server, into docs/benchmarks; ARGS="-idle 20000"
 	@cd bench && $(GO) run ./cmd/scale -out ../docs/benchmarks $(ARGS)

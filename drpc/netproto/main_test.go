@@ -2,6 +2,7 @@ package netproto_test
 
 import (
 	"crypto/tls"
+	"strconv"
 	"testing"
 	"time"
 
@@ -41,6 +42,17 @@ func TestTransports(t *testing.T) {
 func BenchmarkTransports(b *testing.B) {
 	for _, tr := range transports {
 		b.Run(tr.Name, func(b *testing.B) { transporttest.Bench(b, tr) })
+	}
+}
+
+// BenchmarkLossyPath shows what several sessions have of a path that loses datagrams.
+func BenchmarkLossyPath(b *testing.B) {
+	for _, tr := range transports {
+		for _, sessions := range []int{1, 4, 8} {
+			if tr.UDP {
+				b.Run(tr.Name+"/"+strconv.Itoa(sessions), func(b *testing.B) { transporttest.BenchLossy(b, tr, sessions) })
+			}
+		}
 	}
 }
 

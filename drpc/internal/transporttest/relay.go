@@ -22,8 +22,8 @@ type relay struct {
 	wg    sync.WaitGroup
 }
 
-// newRelay returns the address that clients send to. The relay ends with the test.
-func newRelay(t testing.TB, server *net.UDPAddr, loss float64, delay time.Duration) net.Addr {
+// NewRelay returns the address that clients send to. The relay ends with the test.
+func NewRelay(t testing.TB, server *net.UDPAddr, loss float64, delay time.Duration) net.Addr {
 	t.Helper()
 	front, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -24,6 +24,9 @@ type Options struct {
 	// MaxSessions is how many sessions there are at most, 32 by default; those that only wait for replies before they are
 	// closed do not count. Whoever finds all of them sending waits, until its context ends.
 	MaxSessions int
+	// MinSessions is how many sessions take turns, once the client is used, at most MaxSessions; 0 is as few as will do.
+	// It is for paths on which one connection does not reach what several do.
+	MinSessions int
 }
 
 // MultiClient calls one address over as many sessions as it takes.

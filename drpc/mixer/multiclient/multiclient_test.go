@@ -140,6 +140,31 @@ func TestSessionsGrowInNumberWhileSendersAreStuck(t *testing.T) {
 	}
 }
 
+// So many sessions take turns as are asked for, also where one would do, and are there again after they were lost.
+func TestSessionsTakeTurnsWhereAskedFor(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, drpc.EndpointConfig{})
+	c := newClient(t, s.addr, Options{MinSessions: 3, MaxSessions: 3})
+	for range 3 {
+		within(t, "three sessions are used", func() bool {
+			echoes(t, c, "x")
+			return c.Size() == 3
+		})
+		used := make(map[drpc.Session]bool)
+		for range 6 {
+			c.pool.mu.Lock()
+			used[c.pool.free[0].sess.(drpc.Session)] = true
+			c.pool.mu.Unlock()
+			echoes(t, c, "x")
+		}
+		if len(used) != 3 || s.CountSession() != 3 {
+			t.Errorf("%d sessions take turns, %d are there", len(used), s.CountSession())
+		}
+		s.RangeSession(func(sess drpc.Session) bool { _ = sess.Close(); return true })
+		within(t, "they are lost", func() bool { return c.Size() == 0 })
+	}
+}
+
 func TestSessionsThatAreNotNeededAreClosed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, drpc.EndpointConfig{})
@@ -350,7 +375,7 @@ func TestEveryCallEndsWhateverHappens(t *testing.T) {
 					mu.Lock()
 					good++
 					mu.Unlock()
-				case stat.Code() == drpc.CodeConnClosed, stat.Code() == drpc.CodeWrongConn:
+				case stat.Code() == drpc.CodeConnClosed, stat.Code() == drpc.CodeWrongConn, drpc.NotExecuted(stat):
 				default:
 					t.Errorf("%q, %v", got, stat)
 				}

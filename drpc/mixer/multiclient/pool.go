@@ -20,11 +20,12 @@ type session interface {
 }
 
 // pool is the sessions of a client. A session in it is free or taken. The one that was put back last is taken first, so
-// that those not needed grow old.
+// that those not needed grow old; where a number of them are to take turns it is the first.
 type pool struct {
 	dial    func() (session, *drpc.Status)
 	maxIdle time.Duration
 	max     int
+	turns   int // so many sessions take turns
 
 	mu      sync.Mutex
 	free    []parked // in the order in which they were put back
@@ -48,7 +49,9 @@ type grant struct {
 }
 
 func newPool(dial func() (session, *drpc.Status), opts Options) *pool {
-	return &pool{dial: dial, maxIdle: opts.MaxIdle, max: opts.MaxSessions}
+	return &pool{
+		dial: dial, maxIdle: opts.MaxIdle, max: opts.MaxSessions, turns: min(opts.MinSessions, opts.MaxSessions),
+	}
 }
 
 // tryTake takes a free session, nil if there is none.
@@ -167,20 +170,33 @@ func (p *pool) grow() {
 	}
 }
 
-// pick removes the free session that was used last and can send, nil if there is none, and forgets those that are lost for
-// good. One that is between two connections stays. p.mu is held.
+// pick removes the free session whose turn it is and that can send, nil if there is none, and forgets those that are lost
+// for good. One that is between two connections stays. p.mu is held.
 func (p *pool) pick() session {
-	for i := len(p.free) - 1; i >= 0; i-- {
+	if len(p.free) == 0 {
+		return nil
+	}
+	if p.taken+len(p.free) < p.turns && !p.dialing {
+		p.dialing = true // nobody waits for it
+		go p.grow()
+	}
+	keep := 0 // of those that were looked at: they are between two connections
+	for len(p.free) > keep {
+		i := len(p.free) - 1 - keep
+		if p.turns > 0 {
+			i = keep
+		}
 		sess := p.free[i].sess
-		healthy := sess.Health()
-		if !healthy && !isOver(sess) {
-			continue
-		}
-		p.free = slices.Delete(p.free, i, i+1)
-		if healthy {
+		switch {
+		case sess.Health():
+			p.free = slices.Delete(p.free, i, i+1)
 			return sess
+		case isOver(sess):
+			p.free = slices.Delete(p.free, i, i+1)
+			discard(sess)
+		default:
+			keep++
 		}
-		discard(sess)
 	}
 	return nil
 }
