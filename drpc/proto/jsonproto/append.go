@@ -2,12 +2,11 @@ package jsonproto
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/jsontext"
 )
 
 // okStatus is status.OKJSON as it stands in a JSON string. Nearly every frame has it.
@@ -64,49 +63,9 @@ func escapeHeader(b []byte, at int, part string) ([]byte, error) {
 
 // escapeTail turns b[at:], the text of part, into the content of a JSON string, where it lies.
 func escapeTail(b []byte, at int, part string) ([]byte, error) {
-	text := b[at:]
-	if !utf8.Valid(text) {
+	b, isText := jsontext.Escape(b, at)
+	if !isText {
 		return b, fmt.Errorf("%s: %w, which a JSON string cannot hold", part, ErrNotText)
-	}
-	more := 0
-	for i := plainLen(text); i < len(text); i += 1 + plainLen(text[i+1:]) {
-		more += int(growth[text[i]])
-	}
-	if more == 0 {
-		return b, nil
-	}
-	b = slices.Grow(b, more)[:len(b)+more]
-	// From the end to the front, so that nothing is overwritten before it was moved. Once reading and writing meet,
-	// the rest stands where it belongs.
-	read, write := len(b)-more, len(b)
-	for read < write {
-		read--
-		c := b[read]
-		switch growth[c] {
-		case 0:
-			write--
-			b[write] = c
-		case 1:
-			write -= 2
-			b[write], b[write+1] = '\\', short[c]
-		default:
-			write -= 6
-			copy(b[write:], `\u00`)
-			b[write+4], b[write+5] = hexDigits[c>>4], hexDigits[c&0xf]
-		}
 	}
 	return b, nil
 }
-
-const hexDigits = "0123456789abcdef"
-
-// short has the letter of each character with an escape of two bytes, and growth how many bytes escaping adds.
-var short, growth = func() (short, growth [256]byte) {
-	for c := range byte(' ') {
-		growth[c] = uint8(len(`\u0000`) - 1)
-	}
-	for c, letter := range map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'} {
-		short[c], growth[c] = letter, 1
-	}
-	return short, growth
-}()

@@ -10,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/status"
+	"github.com/osgochina/dmicro/internal/jsontext"
 )
 
 // object is a payload taken apart, its strings decoded save for the body.
@@ -74,14 +75,14 @@ func (o *object) decodeBody() []byte {
 	if !o.escaped {
 		return o.body
 	}
-	if o.codec != codec.JsonId || !escapesMore(o.body) {
-		return unescape(o.body[:0], o.body)
+	if o.codec != codec.JsonId || !jsontext.EscapesMore(o.body) {
+		return jsontext.Unescape(o.body[:0], o.body)
 	}
-	body := unescape(make([]byte, 0, len(o.body)), o.body)
+	body := jsontext.Unescape(make([]byte, 0, len(o.body)), o.body)
 	if json.Valid(body) {
 		return body
 	}
-	if old := unescapeQuotes(o.body); json.Valid(old) {
+	if old := jsontext.UnescapeQuotes(o.body); json.Valid(old) {
 		return old
 	}
 	return body
@@ -112,7 +113,7 @@ func (o *object) decode(payload []byte) error {
 func text(value []byte) []byte {
 	inner, escaped := content(value)
 	if escaped {
-		return unescape(inner[:0], inner)
+		return jsontext.Unescape(inner[:0], inner)
 	}
 	return inner
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/status"
+	"github.com/osgochina/dmicro/internal/jsontext"
 )
 
 // object is a frame taken apart, its strings decoded.
@@ -75,26 +75,26 @@ func (o *object) fill(m *message.Msg) error {
 // scan takes apart the one form that this package writes. It refuses everything else, and only then has not changed the
 // frame.
 func (o *object) scan(frame []byte) bool {
-	s := scanner{rest: frame}
-	s.word(`{"seq":`)
-	o.seq = int32(s.number(math.MinInt32, math.MaxInt32))
-	s.word(`,"mtype":`)
-	o.mtype = byte(s.number(0, math.MaxUint8))
-	s.word(`,"serviceMethod":`)
-	o.method = s.text()
-	s.word(`,"meta":`)
-	o.meta = s.text()
-	s.word(`,"bodyCodec":`)
-	o.codec = byte(s.number(0, math.MaxUint8))
-	s.word(`,"body":`)
-	o.body = s.text()
-	s.word(`,"ptf":`)
-	o.ids = s.ids()
-	if !s.bad && len(s.rest) > 1 {
-		s.word(`,"status":`)
-		o.status = s.text()
+	s := jsontext.Scanner{Rest: frame}
+	s.Word(`{"seq":`)
+	o.seq = int32(s.Number(math.MinInt32, math.MaxInt32))
+	s.Word(`,"mtype":`)
+	o.mtype = byte(s.Number(0, math.MaxUint8))
+	s.Word(`,"serviceMethod":`)
+	o.method = s.Text()
+	s.Word(`,"meta":`)
+	o.meta = s.Text()
+	s.Word(`,"bodyCodec":`)
+	o.codec = byte(s.Number(0, math.MaxUint8))
+	s.Word(`,"body":`)
+	o.body = s.Text()
+	s.Word(`,"ptf":`)
+	o.ids = ids(&s)
+	if !s.Bad && len(s.Rest) > 1 {
+		s.Word(`,"status":`)
+		o.status = s.Text()
 	}
-	if s.word(`}`); s.bad || len(s.rest) > 0 {
+	if s.Word(`}`); s.Bad || len(s.Rest) > 0 {
 		*o = object{}
 		return false
 	}
@@ -105,8 +105,8 @@ func (o *object) scan(frame []byte) bool {
 
 // doubt keeps the other reading of a body, before it is decoded.
 func (o *object) doubt(content []byte) {
-	if o.codec == codec.JsonId && len(o.ids) == 0 && escapesMore(content) {
-		o.old = unescapeQuotes(content)
+	if o.codec == codec.JsonId && len(o.ids) == 0 && jsontext.EscapesMore(content) {
+		o.old = jsontext.UnescapeQuotes(content)
 	}
 }
 
@@ -158,45 +158,40 @@ func (o *object) scanOld(frame []byte) bool {
 	if end < 0 {
 		return false
 	}
-	s := scanner{rest: frame[:end]}
-	s.word(`{"seq":`)
-	o.seq = int32(s.number(math.MinInt32, math.MaxInt32))
-	s.word(`,"mtype":`)
-	o.mtype = byte(s.number(0, math.MaxUint8))
-	s.word(`,"serviceMethod":`)
-	o.method = s.goText()
-	s.word(`,"meta":`)
-	o.meta = s.goText()
-	s.word(`,"bodyCodec":`)
-	o.codec = byte(s.number(0, math.MaxUint8))
-	s.word(`,"body":"`)
-	if s.bad {
+	s := jsontext.Scanner{Rest: frame[:end]}
+	s.Word(`{"seq":`)
+	o.seq = int32(s.Number(math.MinInt32, math.MaxInt32))
+	s.Word(`,"mtype":`)
+	o.mtype = byte(s.Number(0, math.MaxUint8))
+	s.Word(`,"serviceMethod":`)
+	o.method = s.GoText()
+	s.Word(`,"meta":`)
+	o.meta = s.GoText()
+	s.Word(`,"bodyCodec":`)
+	o.codec = byte(s.Number(0, math.MaxUint8))
+	s.Word(`,"body":"`)
+	if s.Bad {
 		return false
 	}
-	o.body = unescapeQuotes(s.rest)
-	tail := scanner{rest: frame[end+len(`","ptf":`):]}
-	o.ids = tail.ids()
-	tail.word(`}`)
-	return !tail.bad && len(tail.rest) == 0
+	o.body = jsontext.UnescapeQuotes(s.Rest)
+	tail := jsontext.Scanner{Rest: frame[end+len(`","ptf":`):]}
+	o.ids = ids(&tail)
+	tail.Word(`}`)
+	return !tail.Bad && len(tail.Rest) == 0
 }
 
-// goText reads a string quoted as in Go source and returns it decoded.
-func (s *scanner) goText() []byte {
-	quoted, err := strconv.QuotedPrefix(string(s.rest))
-	if err != nil || quoted[0] != '"' {
-		s.fail()
-		return nil
-	}
-	text, err := strconv.Unquote(quoted)
-	if err != nil {
-		s.fail()
-		return nil
-	}
-	s.rest = s.rest[len(quoted):]
-	return []byte(text)
-}
+// unescape decodes the content of a string where it lies.
+func unescape(content []byte) []byte { return jsontext.Unescape(content[:0], content) }
 
-// unescapeQuotes returns content without the backslash before each quote: the exact inverse of how older peers escape.
-func unescapeQuotes(content []byte) []byte {
-	return bytes.ReplaceAll(content, []byte(`\"`), []byte(`"`))
+// ids reads an array of bytes.
+func ids(s *jsontext.Scanner) (ids []byte) {
+	s.Word(`[`)
+	for !s.Bad && len(s.Rest) > 0 && s.Rest[0] != ']' {
+		if len(ids) > 0 {
+			s.Word(`,`)
+		}
+		ids = append(ids, byte(s.Number(0, math.MaxUint8)))
+	}
+	s.Word(`]`)
+	return ids
 }

@@ -1,11 +1,66 @@
-package jsonproto
+// Package jsontext reads and writes the strings of JSON (RFC 8259, section 7) where they lie, for protocols whose frames are
+// objects of one known form. Everything else about JSON is the business of encoding/json.
+//
+// Its functions may be used concurrently.
+package jsontext
 
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// Escape turns b[at:] into the content of a JSON string, where it lies. It reports false, and has changed nothing, where
+// that is not UTF-8.
+func Escape(b []byte, at int) (_ []byte, isText bool) {
+	text := b[at:]
+	if !utf8.Valid(text) {
+		return b, false
+	}
+	more := 0
+	for i := plainLen(text); i < len(text); i += 1 + plainLen(text[i+1:]) {
+		more += int(growth[text[i]])
+	}
+	if more == 0 {
+		return b, true
+	}
+	b = slices.Grow(b, more)[:len(b)+more]
+	// From the end to the front, so that nothing is overwritten before it was moved. Once reading and writing meet,
+	// the rest stands where it belongs.
+	read, write := len(b)-more, len(b)
+	for read < write {
+		read--
+		c := b[read]
+		switch growth[c] {
+		case 0:
+			write--
+			b[write] = c
+		case 1:
+			write -= 2
+			b[write], b[write+1] = '\\', short[c]
+		default:
+			write -= 6
+			copy(b[write:], `\u00`)
+			b[write+4], b[write+5] = hexDigits[c>>4], hexDigits[c&0xf]
+		}
+	}
+	return b, true
+}
+
+const hexDigits = "0123456789abcdef"
+
+// short has the letter of each character with an escape of two bytes, and growth how many bytes escaping adds.
+var short, growth = func() (short, growth [256]byte) {
+	for c := range byte(' ') {
+		growth[c] = uint8(len(`\u0000`) - 1)
+	}
+	for c, letter := range map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'} {
+		short[c], growth[c] = letter, 1
+	}
+	return short, growth
+}()
 
 // shortLen and longLen are the lengths of \n and \u000a.
 const (
@@ -86,9 +141,9 @@ func unit(b []byte) rune {
 	return r
 }
 
-// unescape appends the content of a valid JSON string to dst, decoded as encoding/json does. dst may be text[:0]: what
+// Unescape appends the content of a valid JSON string to dst, decoded as encoding/json does. dst may be text[:0]: what
 // is written is never longer than what was read.
-func unescape(dst, text []byte) []byte {
+func Unescape(dst, text []byte) []byte {
 	for {
 		i := bytes.IndexByte(text, '\\')
 		if i < 0 {
@@ -112,8 +167,8 @@ func unescape(dst, text []byte) []byte {
 	}
 }
 
-// escapesMore reports whether the content of a valid JSON string has other escapes than \".
-func escapesMore(text []byte) bool {
+// EscapesMore reports whether the content of a valid JSON string has other escapes than \".
+func EscapesMore(text []byte) bool {
 	for {
 		i := bytes.IndexByte(text, '\\')
 		if i < 0 {
@@ -126,5 +181,5 @@ func escapesMore(text []byte) bool {
 	}
 }
 
-// unescapeQuotes returns text without the backslash before each quote: the exact inverse of how older peers escape.
-func unescapeQuotes(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\"`), []byte(`"`)) }
+// UnescapeQuotes returns text without the backslash before each quote: the exact inverse of how older peers escape.
+func UnescapeQuotes(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`\"`), []byte(`"`)) }
