@@ -67,8 +67,11 @@ type keeper struct {
 // NewRegistryPlugin returns NewPlugin with a config that takes all from the options of the registry.
 func NewRegistryPlugin(registry Registry) *PluginRegistry { return NewPlugin(registry, PluginConfig{}) }
 
-// NewPlugin returns a plugin for one endpoint.
+// NewPlugin returns a plugin for one endpoint. DefaultRegistry is used if registry is nil.
 func NewPlugin(registry Registry, cfg PluginConfig) *PluginRegistry {
+	if registry == nil {
+		registry = DefaultRegistry
+	}
 	return &PluginRegistry{registry: registry, cfg: cfg, nodes: map[string]*Node{}, wake: make(chan struct{}, 1)}
 }
 

@@ -157,6 +157,9 @@ func (s *selector) Init(opts ...Option) error {
 	if o.Context == nil {
 		o.Context = context.Background()
 	}
+	if o.Registry == nil {
+		o.Registry = registry.DefaultRegistry
+	}
 	s.core.Store(newCore(o))
 	if old != nil {
 		old.close()

@@ -48,7 +48,7 @@ type Strategy func([]*registry.Service) Next
 
 // Options are the settings of a selector.
 type Options struct {
-	Registry registry.Registry // where nodes are looked up
+	Registry registry.Registry // where nodes are looked up; registry.DefaultRegistry if nil
 	Strategy Strategy          // of Select; the Balancer if nil
 	Balancer Balancer          // of Pick, and of Select without a Strategy; LeastLoad if nil
 	Filters  []Filter          // for all choices

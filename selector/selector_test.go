@@ -249,6 +249,13 @@ func TestLastNodeLeavesAndReturns(t *testing.T) {
 	})
 }
 
+func TestWithoutARegistryTheDefaultCounts(t *testing.T) {
+	t.Parallel()
+	if s := NewSelector(); s.Options().Registry != registry.DefaultRegistry {
+		t.Errorf("%v", s.Options().Registry)
+	}
+}
+
 func TestInitChangesTheRegistry(t *testing.T) {
 	t.Parallel()
 	p := newPicker(t, nodes(t, 1))

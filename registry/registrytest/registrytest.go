@@ -93,6 +93,21 @@ func Addresses(t *testing.T, r registry.Registry, service string) []string {
 	return all
 }
 
+// Get waits until the service has so many nodes, and returns it. A look-up by multicast may miss a node once.
+func Get(t *testing.T, r registry.Registry, service string, nodes int) (services []*registry.Service) {
+	t.Helper()
+	Wait(t, fmt.Sprintf("%d nodes of %s", nodes, service), func() bool {
+		var err error
+		services, err = r.GetService(service)
+		n := 0
+		for _, s := range services {
+			n += len(s.Nodes)
+		}
+		return err == nil && n == nodes
+	})
+	return services
+}
+
 // Register registers or fails the test.
 func Register(t *testing.T, r registry.Registry, s *registry.Service) {
 	t.Helper()
@@ -121,11 +136,7 @@ func found(t *testing.T, c Config) {
 	a, b := Service("foo", "1.0.0", 8081), Service("foo", "1.0.0", 8080)
 	Register(t, r, a)
 	Register(t, r, b)
-	WaitAddresses(t, r, "foo", "127.0.0.1:8080", "127.0.0.1:8081")
-	services, err := r.GetService("foo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	services := Get(t, r, "foo", 2)
 	if len(services) != 1 || services[0].Version != "1.0.0" {
 		t.Fatalf("%d services, want one of version 1.0.0", len(services))
 	}
@@ -212,16 +223,10 @@ func copies(t *testing.T, c Config) {
 	Register(t, r, s)
 	s.Nodes[0].Address, s.Nodes[0].Metadata["weight"] = "changed", "changed"
 	WaitAddresses(t, r, "foo", "127.0.0.1:8080")
-	got, err := r.GetService("foo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := Get(t, r, "foo", 1)
 	got[0].Nodes[0].Metadata["weight"] = "changed"
 	got[0].Nodes[0].Address = "changed"
-	again, err := r.GetService("foo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	again := Get(t, r, "foo", 1)
 	if n := again[0].Nodes[0]; n.Address != "127.0.0.1:8080" || n.Metadata["weight"] != "1" {
 		t.Errorf("the registry has what the caller changed: %+v", n)
 	}
