@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/drpc/message"
 )
 
 // succession is servers that follow one another at one address. They count what they execute.
@@ -243,4 +245,257 @@ func TestDrainCutsOffWhatIsLeftAtTheEnd(t *testing.T) {
 		}
 	})
 	close(release)
+}
+
+func TestPeerThatKnowsNothingOfGoawayIsServedToTheEnd(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	echoes(srv)
+	p := rawDial(t, serve(t, srv))
+	ask := func(seq int32) bool {
+		p.send(message.TypeCall, seq, "/echo", 'j', `"x"`)
+		for m := p.next(); m != nil; m = p.next() {
+			if m.MType() == message.TypePush { // goes into its log, if anywhere
+				continue
+			}
+			if m.Seq() != seq || !m.StatusOK() {
+				t.Errorf("the reply to %d: %v", seq, m)
+			}
+			return true
+		}
+		return false
+	}
+	ask(1)
+	const limit = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	end, _ := ctx.Deadline()
+	drained := make(chan error, 1)
+	go func() { drained <- srv.Drain(ctx) }()
+	for seq := int32(2); time.Until(end) > limit/5; seq++ {
+		if !ask(seq) && time.Until(end) > limit/10 {
+			t.Fatal("the connection has ended before its time")
+		}
+	}
+	if m := p.next(); m != nil {
+		t.Errorf("instead of the end came %v", m)
+	}
+	if err := eventually(t, "the drain", drained); err != nil {
+		t.Errorf("nothing was under way: %v", err)
+	}
+}
+
+func TestDrainOfBothEnds(t *testing.T) {
+	t.Parallel()
+	srv, cli := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{})
+	entered, release := make(chan bool), make(chan bool)
+	HandleCall(srv, "/wait", func(CallCtx, *string) (string, *Status) {
+		entered <- true
+		<-release
+		return "", nil
+	})
+	sess := dial(t, cli, serve(t, srv))
+	waiting := sess.AsyncCall("/wait", nil, nil, nil)
+	eventually(t, "the handler to run", entered)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	drained := make(chan error, 2)
+	go func() { drained <- cli.Drain(ctx) }()
+	eventually(t, "the session to close", sess.CloseNotify())
+	go func() { drained <- srv.Drain(ctx) }()
+	select {
+	case err := <-drained:
+		t.Fatalf("drained with a call under way: %v", err)
+	case <-waiting.Done():
+		t.Fatalf("the call has ended: %v", waiting.Status())
+	default:
+	}
+	close(release)
+	eventually(t, "the call", waiting.Done())
+	if stat := waiting.Status(); stat != nil {
+		t.Error(stat)
+	}
+	for range 2 {
+		if err := eventually(t, "a drain", drained); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHandlersCallOthersWhileTheirEndpointDrains(t *testing.T) {
+	t.Parallel()
+	last := newPeer(t, EndpointConfig{})
+	echoes(last)
+	middle := newPeer(t, EndpointConfig{})
+	onward := dial(t, middle, serve(t, last))
+	entered, release := make(chan bool), make(chan bool)
+	HandleCall(middle, "/forward", func(_ CallCtx, s *string) (got string, stat *Status) {
+		entered <- true
+		<-release
+		stat = onward.Call("/echo", *s, &got).Status()
+		return got, stat
+	})
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, middle))
+	var got string
+	call := sess.AsyncCall("/forward", "x", &got, nil)
+	eventually(t, "the handler to run", entered)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- middle.Drain(ctx) }()
+	waitFor(t, "the drain to begin", func() bool { return len(middle.Addrs()) == 0 })
+	close(release)
+	eventually(t, "the call", call.Done())
+	if stat := call.Status(); stat != nil || got != "x" {
+		t.Errorf("%q, %v", got, stat)
+	}
+	_ = sess.Close()
+	if err := eventually(t, "the drain", drained); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCloseAndDrainTogether(t *testing.T) {
+	t.Parallel()
+	begin := func(t *testing.T) (srv Endpoint, drained chan error) {
+		srv = newPeer(t, EndpointConfig{})
+		echoes(srv)
+		p := rawDial(t, serve(t, srv)) // does not go by itself
+		p.send(message.TypeCall, 1, "/echo", 'j', `"x"`)
+		_ = p.next()
+		drained = make(chan error, 1)
+		go func() { drained <- srv.Drain(context.Background()) }()
+		waitFor(t, "the drain to begin", func() bool { return len(srv.Addrs()) == 0 })
+		return srv, drained
+	}
+	t.Run("close ends the waiting", func(t *testing.T) {
+		t.Parallel()
+		srv, drained := begin(t)
+		within(t, "Close", func() {
+			if err := srv.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := eventually(t, "the drain", drained); err != nil {
+			t.Error(err)
+		}
+		for range 2 {
+			if err := errors.Join(srv.Close(), srv.Drain(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	t.Run("a second drain waits as long as it may", func(t *testing.T) {
+		t.Parallel()
+		srv, drained := begin(t)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		if err := srv.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		select {
+		case err := <-drained:
+			t.Errorf("the first drain has ended: %v", err)
+		default:
+		}
+		if err := srv.ListenAndServe(); !errors.Is(err, ErrListenClosed) {
+			t.Errorf("listening anew: %v", err)
+		}
+		_ = srv.Close()
+	})
+}
+
+func TestDrainFromAHandler(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	HandleCall(srv, "/down", func(CallCtx, *string) (string, *Status) {
+		if err := srv.Drain(ctx); err != nil {
+			t.Error(err)
+		}
+		return "going", nil
+	})
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	var got string
+	if stat := sess.Call("/down", nil, &got).Status(); stat != nil || got != "going" {
+		t.Errorf("%q, %v", got, stat)
+	}
+	_ = sess.Close()
+	if err := srv.Drain(ctx); err != nil { // waits for the first
+		t.Error(err)
+	}
+	if n := srv.CountSession(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+func TestHooksOfADrain(t *testing.T) {
+	t.Parallel()
+	log := new(closeLog)
+	srv := newPeer(t, EndpointConfig{}, log)
+	addr := serve(t, srv)
+	_ = dial(t, newPeer(t, EndpointConfig{}), addr).Close()
+	if err := srv.Drain(t.Context()); !errors.Is(err, errCloseLog) {
+		t.Errorf("the error of the hook is lost: %v", err)
+	}
+	if log.text != "before after" {
+		t.Errorf("%q", log.text)
+	}
+}
+
+// closeLog notes the hooks around the end of an endpoint.
+type closeLog struct{ text string }
+
+var errCloseLog = errors.New("of the hook")
+
+func (*closeLog) Name() string { return "close log" }
+
+func (p *closeLog) BeforeCloseEndpoint(e Endpoint) error {
+	p.text += "before"
+	if len(e.Addrs()) == 0 {
+		p.text += " too late"
+	}
+	return errCloseLog
+}
+
+func (p *closeLog) AfterCloseEndpoint(Endpoint, error) error {
+	p.text += " after"
+	return nil
+}
+
+func TestConnectionsThatCrossTheDrainAreMoved(t *testing.T) {
+	t.Parallel()
+	accepting, release := make(chan bool, 10), make(chan bool)
+	first := newPeer(t, EndpointConfig{}, &slowAccept{accepting, release})
+	echoes(first)
+	addr := serve(t, first)
+	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+	call := sess.AsyncCall("/echo", "x", nil, nil)
+	eventually(t, "the connection to be accepted", accepting)
+	drained := make(chan error, 1)
+	go func() { drained <- first.Drain(context.Background()) }()
+	waitFor(t, "the drain to begin", func() bool { return len(first.Addrs()) == 0 })
+	second := newPeer(t, EndpointConfig{LocalIP: "127.0.0.1", ListenPort: uint16(sess.RemoteAddr().(*net.TCPAddr).Port)})
+	serve(t, second)
+	close(release)
+	eventually(t, "the call", call.Done())
+	if stat := call.Status(); stat != nil {
+		t.Error(stat)
+	}
+	if err := eventually(t, "the drain", drained); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, "the session to have moved", func() bool { return second.CountSession() == 1 })
+}
+
+// slowAccept holds connections up that are being accepted.
+type slowAccept struct{ accepting, release chan bool }
+
+func (*slowAccept) Name() string { return "slow accept" }
+
+func (p *slowAccept) AfterAccept(EarlySession) *Status {
+	p.accepting <- true
+	<-p.release
+	return nil
 }

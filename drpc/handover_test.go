@@ -1,0 +1,402 @@
+package drpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/osgochina/dmicro/drpc/message"
+)
+
+// departures is how many connections of sess are on their way out.
+func departures(sess Session) int {
+	s := sess.(*session)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.departing)
+}
+
+func TestPendingCallKeepsTheReplacedConnection(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan bool), make(chan bool)
+	srv := newSuccession(t, func(e Endpoint) {
+		HandleCall(e, "/wait", func(c CallCtx, _ *string) (string, *Status) {
+			entered <- true
+			<-release
+			var got string // the handler may ask its caller over the connection that the call came from
+			if stat := c.Session().Call("/ask", "x", &got).Status(); stat != nil || got != "x of the client" {
+				t.Errorf("asking the caller: %q, %v", got, stat)
+			}
+			return "late", nil
+		})
+	})
+	cli := newPeer(t, EndpointConfig{})
+	HandleCall(cli, "/ask", func(_ CallCtx, s *string) (string, *Status) { return *s + " of the client", nil })
+	sess := dial(t, cli, srv.addr())
+	var got string
+	late := sess.AsyncCall("/wait", nil, &got, nil)
+	eventually(t, "the handler to run", entered)
+
+	done := srv.drain(time.Minute)
+	srv.next()
+	waitFor(t, "the session to move", func() bool { return departures(sess) == 1 })
+	var now string
+	if stat := sess.Call("/count", "a call", &now).Status(); stat != nil || now != "a call" {
+		t.Errorf("a call over the next connection: %q, %v", now, stat)
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("the server has left with a call under way: %v", err)
+	case <-late.Done():
+		t.Fatalf("the call has ended: %v", late.Status())
+	default:
+	}
+	close(release)
+	eventually(t, "the call to be answered", late.Done())
+	if late.Status() != nil || got != "late" {
+		t.Errorf("%q, %v", got, late.Status())
+	}
+	if err := eventually(t, "the drain", done); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, "the replaced connection to close", func() bool { return departures(sess) == 0 })
+	srv.once(map[string]bool{"a call": true})
+}
+
+func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
+	t.Parallel()
+	srv := newSuccession(t, nil)
+	for _, times := range []int{0, -1} {
+		log := new(dialLog)
+		sess := dial(t, newPeer(t, redialling(times), log), srv.addr())
+		ctx, cancel := context.WithCancel(context.Background())
+		drained := make(chan error, 1)
+		leaving := srv.now
+		go func() { drained <- leaving.Drain(ctx) }()
+		waitFor(t, "the first attempt to move", func() bool { return log.before.Load() == 2 })
+		ids := make(map[string]bool)
+		for i := range 100 {
+			id := fmt.Sprint(times, " ", i)
+			if stat := sess.Call("/count", id, nil).Status(); stat != nil {
+				t.Fatalf("call %d: %v", i, stat)
+			}
+			ids[id] = true
+		}
+		if log.redials.Load() != 0 || log.fails.Load() != 0 {
+			t.Errorf("%d connections, and the session was given up %d times", log.redials.Load(), log.fails.Load())
+		}
+		cancel()
+		if err := eventually(t, "the drain", drained); err != nil {
+			t.Errorf("nothing was under way: %v", err)
+		}
+		srv.next()
+		if times == 0 {
+			eventually(t, "the session to end", sess.CloseNotify())
+			wantStatus(t, sess.Call("/count", "x", nil).Status(), CodeConnClosed, "")
+			continue
+		}
+		if stat := sess.Call("/count", "the next", nil).Status(); stat != nil {
+			t.Errorf("after a redial: %v", stat)
+		}
+	}
+}
+
+func TestConnectionLostWhileTheNextIsPrepared(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{0, 3, -1} {
+		t.Run(fmt.Sprint("redials ", times), func(t *testing.T) {
+			t.Parallel()
+			srv := newSuccession(t, nil)
+			preparing, release := make(chan bool, 1), make(chan bool)
+			log := &dialLog{afterDial: func(_ EarlySession, isRedial bool) *Status {
+				if isRedial {
+					preparing <- true
+					<-release
+				}
+				return nil
+			}}
+			sess := dial(t, newPeer(t, redialling(times), log), srv.addr())
+			old := sess.(*session).link.Load()
+			done := srv.drain(time.Minute)
+			srv.next()
+			eventually(t, "the next connection", preparing)
+			if stat := sess.Call("/count", "over the old one", nil).Status(); stat != nil {
+				t.Error(stat)
+			}
+			_ = old.sock.Raw().Close()
+			waitFor(t, "the loss", func() bool { return !sess.Health() })
+			var calls []CallCmd
+			for i := range 10 {
+				calls = append(calls, sess.AsyncCall("/count", fmt.Sprint(i), nil, nil))
+			}
+			close(release)
+			for i, cmd := range calls {
+				if eventually(t, "the call", cmd.Done()); cmd.Status() != nil {
+					t.Errorf("call %d: %v", i, cmd.Status())
+				}
+			}
+			if n := log.redials.Load(); n != 1 || srv.now.CountSession() != 1 {
+				t.Errorf("%d connections were made, %d sessions are there", n, srv.now.CountSession())
+			}
+			select {
+			case <-sess.CloseNotify():
+				t.Error("the session was closed")
+			default:
+			}
+			if err := eventually(t, "the drain", done); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestCloseWhileTheNextConnectionIsPrepared(t *testing.T) {
+	t.Parallel()
+	for _, who := range []string{"session", "endpoint"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			srv := newSuccession(t, nil)
+			entered := make(chan bool, 1)
+			log := &dialLog{afterDial: func(s EarlySession, isRedial bool) *Status {
+				if !isRedial {
+					return nil
+				}
+				entered <- true
+				return s.EarlyReceive(nil).Status() // of a server that says nothing
+			}}
+			cli := newPeer(t, redialling(-1), log)
+			sess := dial(t, cli, srv.addr())
+			done := srv.drain(time.Minute)
+			srv.next()
+			eventually(t, "the hook", entered)
+			within(t, "Close", func() {
+				c := sess.Close
+				if who == "endpoint" {
+					c = cli.Close
+				}
+				if err := c(); err != nil {
+					t.Error(err)
+				}
+			})
+			if !sess.(*session).IsActiveClosed() {
+				t.Errorf("state %d", sess.(*session).getState())
+			}
+			if err := eventually(t, "the drain", done); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// chain is a server that sends every connection away after some messages. It counts the connections that did not begin
+// with a login.
+type chain struct {
+	t          testing.TB
+	after      int // messages
+	answers    bool
+	connected  atomic.Int32
+	intruders  atomic.Int32
+	open, most atomic.Int32
+}
+
+func (c *chain) serve(p *rawPeer) {
+	c.connected.Add(1)
+	n := c.open.Add(1)
+	defer c.open.Add(-1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+	if c.after == 0 {
+		p.send(message.TypePush, 1, goawayPush, 'j', "0")
+	}
+	for n := 1; ; n++ {
+		m := p.next()
+		if m == nil {
+			return
+		}
+		if n == 1 && c.after > 0 && m.ServiceMethod() != "/login" {
+			c.intruders.Add(1)
+		}
+		if m.MType() == message.TypeCall {
+			p.reply(m, "1")
+		}
+		if m.ServiceMethod() == movedPush && c.answers {
+			p.send(message.TypePush, 2, movedPush, 'j', "0")
+		}
+		if n == c.after {
+			p.send(message.TypePush, 1, goawayPush, 'j', "0")
+		}
+	}
+}
+
+func TestHookOfAMoveComesBeforeCalls(t *testing.T) {
+	t.Parallel()
+	srv := &chain{t: t, after: 5, answers: true}
+	addr := rawListen(t, srv.serve)
+	log := &dialLog{afterDial: func(s EarlySession, _ bool) *Status { return s.EarlyCall("/login", nil, nil) }}
+	sess := dial(t, newPeer(t, redialling(0), log), addr)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for log.redials.Load() < 8 {
+				if stat := sess.Call("/x", nil, nil).Status(); stat != nil {
+					t.Errorf("status %v", stat)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := srv.intruders.Load(); n != 0 {
+		t.Errorf("%d connections began with something other than the login", n)
+	}
+}
+
+func TestPeerThatSendsEverybodyAwayIsNotFollowedForEver(t *testing.T) {
+	t.Parallel()
+	srv := &chain{t: t} // and never lets go of a connection
+	addr := rawListen(t, srv.serve)
+	log := new(dialLog)
+	sess := dial(t, newPeer(t, redialling(-1), log), addr)
+	waitFor(t, "as many connections as are kept", func() bool { return departures(sess) == maxDeparting })
+	if stat := sess.Call("/x", nil, nil).Status(); stat != nil {
+		t.Errorf("the last connection: %v", stat)
+	}
+	// They are kept for departTimeout, and only then may another one follow.
+	if n := srv.most.Load(); n > maxDeparting+2 {
+		t.Errorf("%d connections at the same time", n)
+	}
+	b := &sess.(*session).backoff
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.n < maxDeparting-1 {
+		t.Errorf("the pauses have begun anew: %d attempts", b.n)
+	}
+}
+
+func TestWhatAPeerMaySayAboutMoving(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	echoes(srv)
+	addr := serve(t, srv)
+	t.Run("goaway of one that has dialled", func(t *testing.T) {
+		t.Parallel()
+		p := rawDial(t, addr)
+		for range 3 {
+			p.send(message.TypePush, 1, goawayPush, 'j', "1")
+		}
+		p.send(message.TypeCall, 2, "/echo", 'j', `"x"`)
+		if m := p.next(); m == nil || m.Seq() != 2 {
+			t.Errorf("instead of a reply came %v", m)
+		}
+	})
+	t.Run("moved, and then more calls", func(t *testing.T) {
+		t.Parallel()
+		p := rawDial(t, addr)
+		p.send(message.TypeCall, 1, "/echo", 'j', `"x"`)
+		_ = p.next()
+		id := p.LocalAddr().String()
+		sess, ok := srv.GetSession(id)
+		if !ok {
+			t.Fatal("no session")
+		}
+		p.send(message.TypePush, 2, movedPush, 'j', "0")
+		p.send(message.TypePush, 3, movedPush, 'j', "0")
+		if m := p.next(); m == nil || m.ServiceMethod() != movedPush {
+			t.Fatalf("instead of the answer came %v", m)
+		}
+		if _, ok = srv.GetSession(id); ok || sess.Health() {
+			t.Error("a session whose peer has moved is in the hub")
+		}
+		p.send(message.TypeCall, 4, "/echo", 'j', `"x"`)
+		if m := p.next(); m == nil || m.Seq() != 4 {
+			t.Errorf("instead of a reply came %v", m)
+		}
+		stat := sess.Call("/x", nil, nil).Status()
+		if stat.Code() != CodeConnClosed || !NotExecuted(stat) {
+			t.Errorf("a call of the server: %v", stat)
+		}
+		_ = p.Close()
+		eventually(t, "the session to end", sess.CloseNotify())
+	})
+	t.Run("moved of one that was dialled", func(t *testing.T) {
+		t.Parallel()
+		addr := rawListen(t, func(p *rawPeer) {
+			p.send(message.TypePush, 1, movedPush, 'j', "0")
+			for m := p.next(); m != nil; m = p.next() {
+				p.reply(m, "1")
+			}
+		})
+		sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+		for range 3 {
+			if stat := sess.Call("/x", nil, nil).Status(); stat != nil {
+				t.Error(stat)
+			}
+		}
+	})
+}
+
+func TestSpreadOfAGoaway(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]time.Duration{
+		"0": 0, "1": time.Millisecond, "1500": 1500 * time.Millisecond, "30000": maxSpread, "4294967295": maxSpread,
+		"": time.Second, "-1": time.Second, "null": time.Second, "1e3": time.Second, "99999999999999999999": time.Second,
+		" 1": time.Second, "\x00\xff": time.Second,
+	} {
+		if got := spreadOf([]byte(body), time.Second); got != want {
+			t.Errorf("%q: %v, want %v", body, got, want)
+		}
+	}
+	if got := spreadOf(nil, time.Hour); got != maxSpread {
+		t.Errorf("an interval of an hour: %v", got)
+	}
+}
+
+func FuzzSpreadOfAGoaway(f *testing.F) {
+	for _, seed := range []string{"0", "250", "30001", "-5", "null", "", "18446744073709551616"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d := spreadOf(body, time.Second); d < 0 || d > maxSpread {
+			t.Errorf("%q: %v", body, d)
+		}
+	})
+}
+
+func TestPeerThatHasEndedItsSendingIsAnswered(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	release, ended := make(chan bool), make(chan bool, 10)
+	HandleCall(srv, "/wait", func(c CallCtx, s *string) (string, *Status) {
+		<-c.Context().Done() // a peer that is gone for good looks no different
+		ended <- true
+		<-release
+		return *s, nil
+	})
+	addr := serve(t, srv)
+	p := rawDial(t, addr)
+	for i := range int32(10) {
+		p.send(message.TypeCall, i, "/wait", 'j', fmt.Sprintf(`"%d"`, i))
+	}
+	if err := p.Raw().(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		eventually(t, "the context of a handler to end", ended)
+	}
+	waitFor(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
+	close(release)
+	seen := make(map[int32]bool)
+	for range 10 {
+		m := p.next()
+		if m == nil || seen[m.Seq()] || string(*m.Body().(*[]byte)) != fmt.Sprintf(`"%d"`, m.Seq()) {
+			t.Fatalf("instead of a reply came %v", m)
+		}
+		seen[m.Seq()] = true
+	}
+	if m := p.next(); m != nil {
+		t.Errorf("after the replies came %v", m)
+	}
+}
