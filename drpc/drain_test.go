@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,7 +24,7 @@ type succession struct {
 }
 
 func newSuccession(t testing.TB, setup func(Endpoint)) *succession {
-	s := &succession{t: t, setup: setup, executed: make(map[string]int)}
+	s := &succession{t: t, setup: setup, port: freePort(t), executed: make(map[string]int)}
 	s.next()
 	return s
 }
@@ -53,7 +52,6 @@ func (s *succession) next() {
 		s.setup(e)
 	}
 	serve(s.t, e)
-	s.port = uint16(e.Addrs()[0].(*net.TCPAddr).Port)
 	s.now = e
 }
 
@@ -467,7 +465,8 @@ func (p *closeLog) AfterCloseEndpoint(Endpoint, error) error {
 func TestConnectionsThatCrossTheDrainAreMoved(t *testing.T) {
 	t.Parallel()
 	accepting, release := make(chan bool, 10), make(chan bool)
-	first := newPeer(t, EndpointConfig{}, &slowAccept{accepting, release})
+	cfg := EndpointConfig{LocalIP: "127.0.0.1", ListenPort: freePort(t)}
+	first := newPeer(t, cfg, &slowAccept{accepting, release})
 	echoes(first)
 	addr := serve(t, first)
 	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
@@ -476,7 +475,7 @@ func TestConnectionsThatCrossTheDrainAreMoved(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- first.Drain(context.Background()) }()
 	waitFor(t, "the drain to begin", func() bool { return len(first.Addrs()) == 0 })
-	second := newPeer(t, EndpointConfig{LocalIP: "127.0.0.1", ListenPort: uint16(sess.RemoteAddr().(*net.TCPAddr).Port)})
+	second := newPeer(t, cfg)
 	serve(t, second)
 	close(release)
 	eventually(t, "the call", call.Done())

@@ -111,10 +111,10 @@ func TestConnectionLostWhileTheNextIsPrepared(t *testing.T) {
 		t.Run(fmt.Sprint("redials ", times), func(t *testing.T) {
 			t.Parallel()
 			srv := newSuccession(t, nil)
-			preparing, release := make(chan bool, 1), make(chan bool)
+			preparing, release := make(chan bool), make(chan bool)
 			log := &dialLog{afterDial: func(_ EarlySession, isRedial bool) *Status {
 				if isRedial {
-					preparing <- true
+					close(preparing) // a second time would be one too many
 					<-release
 				}
 				return nil

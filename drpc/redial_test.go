@@ -23,7 +23,7 @@ type flakyServer struct {
 }
 
 func newFlakyServer(t testing.TB, setup func(Endpoint)) *flakyServer {
-	f := &flakyServer{t: t, setup: setup}
+	f := &flakyServer{t: t, setup: setup, port: freePort(t)}
 	f.start()
 	return f
 }
