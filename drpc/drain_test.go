@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // succession is servers that follow one another at one address. They count what they execute.
@@ -24,7 +25,7 @@ type succession struct {
 }
 
 func newSuccession(t testing.TB, setup func(Endpoint)) *succession {
-	s := &succession{t: t, setup: setup, port: freePort(t), executed: make(map[string]int)}
+	s := &succession{t: t, setup: setup, port: porttest.Free(t), executed: make(map[string]int)}
 	s.next()
 	return s
 }
@@ -56,6 +57,12 @@ func (s *succession) next() {
 }
 
 func (s *succession) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
+
+// accepted waits until n sessions are up: a connection that was not accepted yet when its listener closes is refused.
+func (s *succession) accepted(n int) {
+	s.t.Helper()
+	waitFor(s.t, "the sessions", func() bool { return s.now.CountSession() == n })
+}
 
 // drain lets the server of the moment leave; the channel gets what Drain returns.
 func (s *succession) drain(limit time.Duration) <-chan error {
@@ -164,6 +171,7 @@ func TestGoawayMovesSessionsWithoutLosingAMessage(t *testing.T) {
 			calls.run(fmt.Sprint(i, " ", j), sess, true)
 		}
 	}
+	srv.accepted(sessions)
 	for generation := int32(1); generation <= 3; generation++ {
 		first := srv.now
 		done := srv.drain(time.Minute)
@@ -465,7 +473,7 @@ func (p *closeLog) AfterCloseEndpoint(Endpoint, error) error {
 func TestConnectionsThatCrossTheDrainAreMoved(t *testing.T) {
 	t.Parallel()
 	accepting, release := make(chan bool, 10), make(chan bool)
-	cfg := EndpointConfig{LocalIP: "127.0.0.1", ListenPort: freePort(t)}
+	cfg := EndpointConfig{LocalIP: "127.0.0.1", ListenPort: porttest.Free(t)}
 	first := newPeer(t, cfg, &slowAccept{accepting, release})
 	echoes(first)
 	addr := serve(t, first)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // flakyServer is a server that can be taken away and come back under the same address.
@@ -23,7 +24,7 @@ type flakyServer struct {
 }
 
 func newFlakyServer(t testing.TB, setup func(Endpoint)) *flakyServer {
-	f := &flakyServer{t: t, setup: setup, port: freePort(t)}
+	f := &flakyServer{t: t, setup: setup, port: porttest.Free(t)}
 	f.start()
 	return f
 }

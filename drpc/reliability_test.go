@@ -115,7 +115,7 @@ func TestManyClientsMoveWithCallsUnderWay(t *testing.T) {
 	for i := range sessions {
 		sessions[i] = dial(t, cli, srv.addr())
 	}
-	waitFor(t, "all sessions", func() bool { return srv.now.CountSession() == n })
+	srv.accepted(n)
 	came.take()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup

@@ -235,7 +235,7 @@ func heapInUse() uint64 {
 }
 
 // within waits until ok holds.
-func within(t *testing.T, what string, ok func() bool) {
+func within(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	for !ok() {

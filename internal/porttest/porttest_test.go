@@ -1,0 +1,21 @@
+package porttest
+
+import (
+	"net"
+	"testing"
+)
+
+func TestPortIsFreeAndNobodyElses(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		port := Free(t)
+		if port < 10_000 || port >= 30_000 {
+			t.Errorf("port %d", port)
+		}
+		ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ln.Close() }()
+	}
+}
