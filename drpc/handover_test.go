@@ -195,9 +195,9 @@ func TestCloseWhileTheNextConnectionIsPrepared(t *testing.T) {
 	}
 }
 
-// chain is a server that sends every connection away after some messages. It counts the connections that did not begin
+// sender is a server that sends every connection away after some messages. It counts the connections that did not begin
 // with a login.
-type chain struct {
+type sender struct {
 	t          testing.TB
 	after      int // messages
 	answers    bool
@@ -206,7 +206,7 @@ type chain struct {
 	open, most atomic.Int32
 }
 
-func (c *chain) serve(p *rawPeer) {
+func (c *sender) serve(p *rawPeer) {
 	c.connected.Add(1)
 	n := c.open.Add(1)
 	defer c.open.Add(-1)
@@ -237,7 +237,7 @@ func (c *chain) serve(p *rawPeer) {
 
 func TestHookOfAMoveComesBeforeCalls(t *testing.T) {
 	t.Parallel()
-	srv := &chain{t: t, after: 5, answers: true}
+	srv := &sender{t: t, after: 5, answers: true}
 	addr := rawListen(t, srv.serve)
 	log := &dialLog{afterDial: func(s EarlySession, _ bool) *Status { return s.EarlyCall("/login", nil, nil) }}
 	sess := dial(t, newPeer(t, redialling(0), log), addr)
@@ -259,7 +259,7 @@ func TestHookOfAMoveComesBeforeCalls(t *testing.T) {
 
 func TestPeerThatSendsEverybodyAwayIsNotFollowedForEver(t *testing.T) {
 	t.Parallel()
-	srv := &chain{t: t} // and never lets go of a connection
+	srv := &sender{t: t} // and never lets go of a connection
 	addr := rawListen(t, srv.serve)
 	log := new(dialLog)
 	sess := dial(t, newPeer(t, redialling(-1), log), addr)
