@@ -251,7 +251,11 @@ type loginFirst struct{ complain func() }
 func (*loginFirst) Name() string { return "login first" }
 
 func (p *loginFirst) AfterAccept(s EarlySession) *Status {
-	if in := s.EarlyReceive(nil); in.ServiceMethod() != "/login" {
+	in := s.EarlyReceive(nil)
+	if !in.StatusOK() {
+		return in.Status() // the connection has ended, or this server has
+	}
+	if in.ServiceMethod() != "/login" {
 		p.complain()
 	}
 	return nil
