@@ -15,6 +15,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if childRole() {
+		return
+	}
 	logger.SetLevel(logger.LevelCritical) // failures are caused on purpose
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }

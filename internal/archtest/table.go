@@ -110,5 +110,5 @@ var Libraries = []Library{
 	{Path: "github.com/gorilla/websocket", Why: "one package a transport", In: []string{"drpc/mixer/websocket", "drpc/mixer/websocket/*"}},
 	{Path: "go.etcd.io/etcd", Why: "one package a registry", In: []string{"registry/etcd"}},
 	{Path: "github.com/hashicorp/mdns", Why: "one package a registry", In: []string{"registry", "registry/mdns"}},
-	{Path: "github.com/prometheus", Why: "metrics are an interface", In: []string{"metrics/prometheus"}},
+	{Path: "github.com/prometheus", Why: "metrics are an interface", In: []string{"metrics/prometheus", "examples/metrics"}},
 }
