@@ -150,6 +150,7 @@ func (s *session) sayGoaway(spread time.Duration) {
 	}
 	body := strconv.Itoa(int(spread / time.Millisecond))
 	age := s.since.Since()
+	s.ep.counters.goawaysSent.Add(1)
 	if age >= goawayGrace {
 		l.sendReserved(goawayPush, body)
 		return

@@ -39,6 +39,7 @@ type handover struct {
 // onGoaway begins to move the session to a new connection.
 func (l *link) onGoaway(m *message.Msg) {
 	s := l.sess
+	s.ep.counters.goawaysReceived.Add(1)
 	h := s.beginHandover(l)
 	if h == nil {
 		logDebugf("the peer is leaving (session %s)", s.ID())

@@ -36,6 +36,8 @@ type EndpointStats struct {
 	Accepted, Dialed, Redials, DialsFailed uint64
 	// Refused counts the calls and pushes that were over a limit, SessionsRefused the connections.
 	Refused, SessionsRefused uint64
+	// GoawaysSent counts the peers that were asked to move, GoawaysReceived those that have asked this side.
+	GoawaysSent, GoawaysReceived uint64
 	// BytesIn and BytesOut are the bytes of all sessions, also of those that are over.
 	BytesIn, BytesOut uint64
 	// Serving, Waiting, Calling and Queued are the sums of SessionStats.
@@ -47,7 +49,7 @@ type EndpointStats struct {
 
 // counters are what an endpoint counts outside of the path of a message.
 type counters struct {
-	accepted, dialed, redials, dialsFailed, refused, sessionsRefused atomic.Uint64
+	accepted, dialed, redials, dialsFailed, refused, sessionsRefused, goawaysSent, goawaysReceived atomic.Uint64
 }
 
 // traffic is bytes both ways.
@@ -61,10 +63,15 @@ func (s *session) Stats() SessionStats {
 		BytesIn: s.traffic.BytesIn(), BytesOut: s.traffic.BytesOut(),
 	}
 	st.LastActive = max(s.since, s.traffic.LastIn(), s.traffic.LastOut()).Std()
-	if l := s.current(); l != nil {
-		l.stats(&st)
-	}
+	s.stats(&st)
 	return st
+}
+
+// stats adds what all connections of a session are doing, also those that it is moving away from.
+func (s *session) stats(st *SessionStats) {
+	for _, l := range s.links() {
+		l.stats(st)
+	}
 }
 
 // stats adds what one connection is doing.
@@ -81,15 +88,14 @@ func (e *endpoint) Stats() EndpointStats {
 	st := EndpointStats{
 		Sessions: e.CountSession(), Accepted: n.accepted.Load(), Dialed: n.dialed.Load(), Redials: n.redials.Load(),
 		DialsFailed: n.dialsFailed.Load(), Refused: n.refused.Load(), SessionsRefused: n.sessionsRefused.Load(),
+		GoawaysSent: n.goawaysSent.Load(), GoawaysReceived: n.goawaysReceived.Load(),
 		Workers: int(e.workers.alive.Load()), IdleWorkers: int(e.workers.idle.Load()),
 	}
 	sessions, total := e.counted()
 	st.BytesIn, st.BytesOut = total.in, total.out
 	var sum SessionStats
 	for _, s := range sessions {
-		if l := s.current(); l != nil {
-			l.stats(&sum)
-		}
+		s.stats(&sum)
 	}
 	st.Serving, st.Waiting, st.Calling, st.Queued = sum.Serving, sum.Waiting, sum.Calling, sum.Queued
 	return st

@@ -1,6 +1,7 @@
 package drpc
 
 import (
+	"context"
 	"io"
 	"net"
 	"reflect"
@@ -187,5 +188,23 @@ func TestRoutesNameEveryHandlerWithItsTypes(t *testing.T) {
 	}
 	if got := e.Routes(); !reflect.DeepEqual(got, want) {
 		t.Errorf("routes are %+v\nwant %+v", got, want)
+	}
+}
+
+func TestStatsCountGoaways(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	addr := serve(t, srv)
+	cli := newPeer(t, EndpointConfig{})
+	sess := dial(t, cli, addr)
+	waitFor(t, "the session is there", func() bool { return srv.CountSession() == 1 })
+	left := make(chan error, 1)
+	go func() { left <- srv.Drain(context.Background()) }()
+	waitFor(t, "both have counted it", func() bool {
+		return srv.Stats().GoawaysSent == 1 && cli.Stats().GoawaysReceived == 1
+	})
+	_ = sess.Close()
+	if err := eventually(t, "the end of the drain", left); err != nil {
+		t.Error(err)
 	}
 }

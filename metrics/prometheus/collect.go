@@ -68,6 +68,12 @@ var endpointMetrics = []struct {
 		func(s *drpc.EndpointStats) float64 { return float64(s.DialsFailed) }},
 	{metric{"rpc_refused_total", "Calls and pushes of peers that were over a limit."}, prom.CounterValue,
 		func(s *drpc.EndpointStats) float64 { return float64(s.Refused) }},
+	{metric{"rpc_sessions_refused_total", "Connections of peers that were over the limit."}, prom.CounterValue,
+		func(s *drpc.EndpointStats) float64 { return float64(s.SessionsRefused) }},
+	{metric{"rpc_goaways_sent_total", "Peers that were asked to move."}, prom.CounterValue,
+		func(s *drpc.EndpointStats) float64 { return float64(s.GoawaysSent) }},
+	{metric{"rpc_goaways_received_total", "Peers that have asked this side to move."}, prom.CounterValue,
+		func(s *drpc.EndpointStats) float64 { return float64(s.GoawaysReceived) }},
 }
 
 // collector shows the figures of the members of a page. Those with the same labels are added up.

@@ -56,6 +56,7 @@ func (f *figures) detach(e drpc.BaseEndpoint) {
 	st := e.Stats()
 	f.closed = addStats(f.closed, drpc.EndpointStats{
 		Accepted: st.Accepted, Dialed: st.Dialed, Redials: st.Redials, DialsFailed: st.DialsFailed, Refused: st.Refused,
+		SessionsRefused: st.SessionsRefused, GoawaysSent: st.GoawaysSent, GoawaysReceived: st.GoawaysReceived,
 		BytesIn: st.BytesIn, BytesOut: st.BytesOut,
 	})
 }
@@ -78,6 +79,9 @@ func addStats(a, b drpc.EndpointStats) drpc.EndpointStats {
 	a.Redials += b.Redials
 	a.DialsFailed += b.DialsFailed
 	a.Refused += b.Refused
+	a.SessionsRefused += b.SessionsRefused
+	a.GoawaysSent += b.GoawaysSent
+	a.GoawaysReceived += b.GoawaysReceived
 	a.BytesIn += b.BytesIn
 	a.BytesOut += b.BytesOut
 	a.Serving += b.Serving

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -312,4 +313,26 @@ func BenchmarkObserve(b *testing.B) {
 			r.Observe(seen)
 		}
 	})
+}
+
+func TestNoFigureOfAnEndpointIsForgotten(t *testing.T) {
+	t.Parallel()
+	var one drpc.EndpointStats
+	v := reflect.ValueOf(&one).Elem()
+	for i := range v.NumField() {
+		v.Field(i).Set(reflect.ValueOf(1).Convert(v.Field(i).Type()))
+	}
+	sum := reflect.ValueOf(addStats(one, one))
+	for i := range sum.NumField() {
+		if sum.Field(i).Convert(reflect.TypeFor[int]()).Int() != 2 {
+			t.Errorf("%s is not added up", sum.Type().Field(i).Name)
+		}
+	}
+	shown := 0.0
+	for _, m := range endpointMetrics {
+		shown += m.value(&one)
+	}
+	if shown != float64(v.NumField()) {
+		t.Errorf("%v of %d figures are shown", shown, v.NumField())
+	}
 }
