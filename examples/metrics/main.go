@@ -53,7 +53,7 @@ func main() {
 	demo.Check(err)
 	for line := range strings.Lines(string(page)) {
 		if strings.HasPrefix(line, "rpc_server_reply_code_total") || strings.HasPrefix(line, "shop_") ||
-			strings.HasPrefix(line, "rpc_sessions") {
+			strings.HasPrefix(line, "rpc_sessions{") {
 			fmt.Print(line)
 		}
 	}
