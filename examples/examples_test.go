@@ -15,10 +15,25 @@ import (
 
 // ownTest are the examples that run until somebody stops them. Their directories have tests of their own.
 var ownTest = map[string]bool{
-	"custom_proto": true, "graceful": true, "quickstart": true, "supervisor": true, "websocket": true,
+	"custom_proto": true, "dserver_multi": true, "graceful": true, "quickstart": true, "supervisor": true, "websocket": true,
 }
 
 var outputBlock = regexp.MustCompile(`(?s)\n// (Output|Unordered output):\n((?://.*\n)+)$`)
+
+var argumentsLine = regexp.MustCompile(`(?m)^// Arguments: (.*)$`)
+
+// arguments returns what the example in dir wants to be started with.
+func arguments(t *testing.T, dir string) []string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := argumentsLine.FindStringSubmatch(string(source)); m != nil {
+		return strings.Fields(m[1])
+	}
+	return nil
+}
 
 // wanted returns what the example in dir says that it prints, and whether the order of the lines is chance.
 func wanted(t *testing.T, dir string) (text string, unordered bool) {
@@ -58,7 +73,7 @@ func TestEveryExamplePrintsWhatItSays(t *testing.T) {
 			want, unordered := wanted(t, name)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, filepath.Join(bin, name))
+			cmd := exec.CommandContext(ctx, filepath.Join(bin, name), arguments(t, name)...)
 			cmd.Dir = t.TempDir() // an example leaves nothing in the repository
 			var out, errOut bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errOut
