@@ -13,7 +13,7 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := check
 
-.PHONY: check help demo test lint fmt vet staticcheck layers race fuzz bench cover build cross clean bench-peers bench-features bench-transports bench-scale site
+.PHONY: check help demo test lint fmt vet staticcheck layers race soak fuzz bench cover build cross clean bench-peers bench-features bench-transports bench-scale site
 
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
@@ -45,6 +45,10 @@ staticcheck: ## staticcheck, in the version that tools/go.mod pins
 layers: ## imports follow the layer table and the picture of it is fresh
 	@echo "== layers"
 	@$(GO) test ./internal/archtest
+
+soak: ## the tests that take long, in their full length, under the race detector
+	@echo "== long tests"
+	@DMICRO_SOAK=1 $(GO) test -race -timeout 60m ./...
 
 race: ## all tests under the race detector
 	@echo "== tests with the race detector"
