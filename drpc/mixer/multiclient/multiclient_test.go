@@ -110,7 +110,6 @@ func TestSessionsGrowInNumberWhileSendersAreStuck(t *testing.T) {
 			select {
 			case conn := <-accepted:
 				conns = append(conns, conn)
-				<-time.After(0)
 			case stat := <-stats:
 				if stat != nil {
 					t.Fatal(stat)
