@@ -41,9 +41,9 @@ func (c *RpcClient) choose(ctx context.Context, tried []*registry.Node) (choice,
 		pick, err := c.picker.Pick(ctx, c.opts.ServiceName, selector.Request{Avoid: tried, Match: c.match})
 		return choice{node: pick.Node, pick: pick}, err
 	}
-	node, err := c.selectNode(tried)
+	node, err := c.selectNode(ctx, tried)
 	if err != nil && len(tried) > 0 {
-		node, err = c.selectNode(nil)
+		node, err = c.selectNode(ctx, nil)
 	}
 	if err != nil {
 		return choice{}, err
@@ -52,16 +52,21 @@ func (c *RpcClient) choose(ctx context.Context, tried []*registry.Node) (choice,
 }
 
 // selectNode asks a selector that is no Picker for a node that was not tried.
-func (c *RpcClient) selectNode(tried []*registry.Node) (*registry.Node, error) {
-	filters := c.filters
+func (c *RpcClient) selectNode(ctx context.Context, tried []*registry.Node) (*registry.Node, error) {
+	opts := append(slices.Clip(c.filters), within(ctx))
 	if len(tried) > 0 {
-		filters = append(slices.Clip(filters), selector.OptWithFilter(without(tried)))
+		opts = append(opts, selector.OptWithFilter(without(tried)))
 	}
-	next, err := c.opts.Selector.Select(c.opts.ServiceName, filters...)
+	next, err := c.opts.Selector.Select(c.opts.ServiceName, opts...)
 	if err != nil {
 		return nil, err
 	}
 	return next()
+}
+
+// within bounds a look-up.
+func within(ctx context.Context) selector.SelectOption {
+	return func(o *selector.SelectOptions) { o.Context = ctx }
 }
 
 // without leaves nodes out.
@@ -133,7 +138,7 @@ func (c *RpcClient) available() (nodes []*registry.Node, err error) {
 		nodes = c.nodesOf(services)
 		return func() (*registry.Node, error) { return nil, selector.ErrNoneAvailable }
 	}
-	_, err = c.opts.Selector.Select(c.opts.ServiceName, selector.OptWithStrategy(capture))
+	_, err = c.opts.Selector.Select(c.opts.ServiceName, selector.OptWithStrategy(capture), within(c.ctx))
 	return nodes, err
 }
 

@@ -73,6 +73,9 @@ func New(serviceName string, opt ...Option) (*RpcClient, error) {
 		if o.Registry == nil {
 			o.Registry = defaultRegistry()
 		}
+		if o.Registry == nil {
+			return nil, errors.Join(fmt.Errorf("client of %s: %w", o.ServiceName, errNoRegistry), endpoint.Close())
+		}
 		o.Selector = selector.NewSelector(selector.OptRegistry(o.Registry))
 	}
 	return newClient(o, endpoint), nil
@@ -104,6 +107,8 @@ func newClient(o Options, endpoint drpc.Endpoint) *RpcClient {
 	}
 	return c
 }
+
+var errNoRegistry = errors.New("there is no registry to look nodes up in")
 
 // plugins are those of the endpoint: the user's, then our own.
 func (o *Options) plugins() []drpc.Plugin {
@@ -153,6 +158,7 @@ func (c *RpcClient) Close() {
 	c.pool.close()
 	err := c.endpoint.Close()
 	c.tasks.Wait()
+	c.pool.dials.Wait()
 	if err = errors.Join(err, c.opts.Selector.Close()); err != nil {
 		logger.Warningf(context.Background(), "client of %s: closing: %v", c.opts.ServiceName, err)
 	}

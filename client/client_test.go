@@ -504,3 +504,42 @@ func TestCloseWhileCalling(t *testing.T) {
 		wg.Wait()
 	}
 }
+
+// hanging is a registry that does not answer.
+type hanging struct{ registry.Registry }
+
+func (hanging) GetService(_ string, opts ...registry.GetOption) ([]*registry.Service, error) {
+	ctx := registry.NewGetOptions(opts...).Context
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestCallsAndCloseDoNotHangWithTheRegistry(t *testing.T) {
+	t.Parallel()
+	c, err := New("svc", OptRegistry(hanging{listed(t)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if stat := c.Call("/echo", "", nil, drpc.WithContext(ctx)).Status(); stat.Code() != drpc.CodeHandleTimeout || !drpc.NotExecuted(stat) {
+		t.Errorf("%v", stat)
+	}
+	c.Close()
+}
+
+func TestCloseFromAHandlerDoesNotWaitForItself(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, 0, drpc.EndpointConfig{})
+	c := newClientOf(t, listed(t, n.addr))
+	closed := make(chan struct{})
+	drpc.HandlePush(c.SubRoute(""), "/bye", func(drpc.PushCtx, *string) *drpc.Status {
+		c.Close()
+		close(closed)
+		return nil
+	})
+	echo(t, c)
+	n.RangeSession(func(sess drpc.Session) bool { return sess.Push("/bye", "").OK() })
+	<-closed
+	waitFor(t, "the session has ended", func() bool { return n.CountSession() == 0 })
+}

@@ -34,6 +34,7 @@ type pool struct {
 	mu     sync.Mutex
 	byAddr sync.Map // string to *slot; written under mu
 	closed bool
+	dials  sync.WaitGroup
 }
 
 // slot is the session of one node.
@@ -139,6 +140,9 @@ func (s *slot) dial(node *registry.Node, patient bool) (d *dialing, wait bool) {
 		if s.failure != nil && clock.Now() < s.notBefore {
 			return failedDial(s.failure), true
 		}
+		if !s.pool.enter() {
+			return failedDial(closedStatus()), true
+		}
 		s.node = node
 		s.dialing = &dialing{done: make(chan struct{})}
 		go s.run(s.dialing, s.suspect)
@@ -152,8 +156,19 @@ func failedDial(stat *drpc.Status) *dialing {
 	return d
 }
 
+// enter counts a dial, unless the pool is closed.
+func (p *pool) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.dials.Add(1)
+	}
+	return !p.closed
+}
+
 // run dials.
 func (s *slot) run(d *dialing, suspect bool) {
+	defer s.pool.dials.Done()
 	sess, stat := s.pool.endpoint.Dial(s.addr, s.pool.proto...)
 	if stat == nil && suspect {
 		stat = alive(sess)
