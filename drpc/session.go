@@ -442,7 +442,7 @@ func (s *session) disconnected() {
 
 // up makes l the connection of the session. The reader is not running yet.
 func (s *session) up(l *link, isRedial bool) bool {
-	l.silence.greeted.Store(s.traffic.BytesOut())
+	l.silence.greeted.Store(l.sock.Sent())
 	s.mu.Lock()
 	s.link.Store(l)
 	s.early.Store(nil)

@@ -24,7 +24,7 @@ type silence struct {
 	timer atomic.Pointer[time.Timer] // nil where it has no limit
 	// over says that a whole message has come.
 	over atomic.Bool
-	// greeted is how many bytes had been sent when the session came up. Those of the hooks before do not count: to greet
+	// greeted is how many frames had been sent when the session came up. Those of the hooks before do not count: to greet
 	// a peer that says nothing must not keep it.
 	greeted atomic.Uint64
 }
@@ -46,7 +46,7 @@ func (s *silence) limit(d time.Duration, f func()) {
 
 // hello breaks the silence of this side.
 func (l *link) hello() {
-	if l.sess.traffic.BytesOut() == l.silence.greeted.Load() && !l.isGone() {
+	if l.sock.Sent() == l.silence.greeted.Load() && !l.isGone() {
 		l.sendReserved(helloPush, "null")
 	}
 }
@@ -56,7 +56,7 @@ func (l *link) tooSilent() {
 	if l.silence.over.Load() {
 		return
 	}
-	if l.sess.getState() != statePreparing && (l.sess.traffic.BytesOut() > l.silence.greeted.Load() || heard(l.sock.Raw())) {
+	if l.sess.getState() != statePreparing && (l.sock.Sent() > l.silence.greeted.Load() || heard(l.sock.Raw())) {
 		return
 	}
 	l.sock.Abort(errSilent)

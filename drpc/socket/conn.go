@@ -312,6 +312,14 @@ func (s *Conn) Buffered() int {
 	return s.in.buffered()
 }
 
+// Sent is how many frames were handed over to be written so far. Safe for concurrent use.
+func (s *Conn) Sent() uint64 {
+	s.mu.Lock()
+	out := s.out
+	s.mu.Unlock()
+	return out.sent()
+}
+
 // Drain waits until everything handed to Send was written. It returns the error that ended the writing, or the cause
 // of ctx if that ends first. Safe for concurrent use.
 func (s *Conn) Drain(ctx context.Context) error { return s.out.drain(ctx) }

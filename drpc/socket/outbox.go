@@ -75,6 +75,7 @@ type outbox struct {
 	spare    batch // the other half of the double buffer
 	flushing bool
 	queued   int           // bytes waiting or being written
+	taken    uint64        // frames that were ever handed over
 	space    chan struct{} // closed when bytes were written, for senders that wait
 	err      error
 
@@ -139,6 +140,7 @@ func (o *outbox) queue(ctx context.Context, frame *bufpool.Buf, limit int, watch
 		o.sequencer.Queued(frame.B)
 	}
 	o.queued += len(frame.B)
+	o.taken++
 	o.pending.add(frame)
 	if watched {
 		out = o.pending.watch()
@@ -150,6 +152,13 @@ func (o *outbox) queue(ctx context.Context, frame *bufpool.Buf, limit int, watch
 		o.spawn(o.flushAll)
 	}
 	return out, nil
+}
+
+// sent is how many frames were handed over so far.
+func (o *outbox) sent() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.taken
 }
 
 // full reports whether what waits should not wait for others any longer.

@@ -118,7 +118,7 @@ func (r *frameReader) unfinished(size int) {
 	r.watch.size.Store(int64(size))
 	if !r.watched {
 		r.watched = true
-		r.watch.begin(r.at)
+		r.watch.begin(clock.Now()) // not when it came: who reads may have had other things to do since
 	}
 }
 
