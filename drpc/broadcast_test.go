@@ -415,3 +415,57 @@ func TestOneStalledSubscriberOf100LeavesTheLatencyOfTheOthersAsItIs(t *testing.T
 		t.Error("a stalled one slows the others down")
 	}
 }
+
+func TestBroadcastsWhileSessionsComeAndGo(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{OutboxSize: 64 << 10}, new(pushHooks))
+	cli := newPeer(t, EndpointConfig{})
+	HandlePush(cli, "/news", func(PushCtx, *[]byte) *Status { return nil })
+	addr := serve(t, srv)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var casting, coming sync.WaitGroup
+	for _, policy := range []StallPolicy{StallDrop, StallClose, StallBlock} {
+		b := NewBroadcaster(srv, BroadcastConfig{Policy: policy, QueueSize: 16 << 10})
+		casting.Go(func() {
+			for ctx.Err() == nil {
+				if _, stat := b.Push(ctx, "/news", news()); stat != nil && ctx.Err() == nil {
+					t.Error(stat)
+				}
+			}
+		})
+	}
+	for i := range 4 {
+		coming.Go(func() {
+			for j := range 40 {
+				if i == 0 { // one that does not read
+					conn, err := net.Dial("tcp", addr)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(time.Millisecond)
+					_ = conn.Close()
+					continue
+				}
+				sess, stat := cli.Dial(addr)
+				if stat != nil {
+					t.Error(stat)
+					return
+				}
+				for range 5 {
+					_ = sess.Push("/nobody", news()) // ended by whoever closes it
+				}
+				if j%2 == 0 {
+					_ = sess.Close()
+				} else {
+					sess.(*session).link.Load().die(errors.New("torn"))
+				}
+			}
+		})
+	}
+	coming.Wait()
+	cancel()
+	casting.Wait()
+	waitFor(t, "all sessions end", func() bool { return srv.CountSession() == 0 })
+}
