@@ -107,7 +107,7 @@ var errTooManySessions = errors.New("too many sessions")
 // once can go elsewhere, or come back later.
 func (e *endpoint) refuse(conn net.Conn) {
 	e.counters.sessionsRefused.Add(1)
-	_ = conn.Close() // refused: nobody is there to tell
+	e.workers.goFunc(func() { _ = conn.Close() }) // refused: nobody is there to tell; some transports take their time
 	if n := e.crowd.note(); n > 0 {
 		logWarnf("%d connections were refused, the last one of %s: there are %d sessions, as many as MaxSessions allows",
 			n, conn.RemoteAddr(), e.cfg.MaxSessions)
