@@ -38,13 +38,22 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	good := c.seal([]byte("plain"), []byte("bound"))
-	f.Add(good, []byte("bound"))
-	f.Add(good[:11], []byte("bound"))
-	f.Fuzz(func(t *testing.T, sealed, bound []byte) {
-		plain, err := c.open(sealed, bound)
-		if err == nil && !(bytes.Equal(sealed, good) && string(bound) == "bound") {
-			t.Errorf("%x opens to %q", sealed, plain)
+	f.Add([]byte("plain"), []byte("bound"), []byte("bounc"), uint(3), []byte("any bytes"))
+	f.Add([]byte{}, []byte{}, []byte{0}, uint(0), make([]byte, nonceSize))
+	f.Fuzz(func(t *testing.T, plain, bound, other []byte, at uint, anything []byte) {
+		sealed := c.seal(plain, bound)
+		if got, err := c.open(sealed, bound); err != nil || !bytes.Equal(got, plain) {
+			t.Errorf("%q opens to %q, %v", plain, got, err)
+		}
+		if _, err := c.open(sealed, other); err == nil && !bytes.Equal(bound, other) {
+			t.Errorf("what is bound to %q opens for %q", bound, other)
+		}
+		if _, err := c.open(anything, bound); err == nil && !bytes.Equal(anything, sealed) {
+			t.Errorf("%x opens", anything)
+		}
+		sealed[at%uint(len(sealed))] ^= 1
+		if _, err := c.open(sealed, bound); err == nil {
+			t.Errorf("opens with byte %d changed", at%uint(len(sealed)))
 		}
 	})
 }

@@ -51,9 +51,14 @@ func EnforceSecure(output message.Message) {
 	}
 }
 
-// Secured reports whether the body of the message that a handler or a hook has before it came encrypted, on an endpoint
-// that has the plugin. A handler that insists asks it.
-func Secured(ctx interface{ PeekMeta(key string) any }) bool { return isMarked(ctx) }
+// Secured reports whether the body of the message that a handler has before it came encrypted. A handler that insists
+// asks it. It is false on an endpoint without the plugin, where a mark proves nothing.
+func Secured(ctx interface {
+	drpc.EarlyCtx
+	PeekMeta(key string) any
+}) bool {
+	return isMarked(ctx) && ctx.Endpoint().PluginContainer().GetByName(Name) != nil
+}
 
 func isMarked(m interface{ PeekMeta(key string) any }) bool { return m.PeekMeta(SecureMetaKey) == yes }
 

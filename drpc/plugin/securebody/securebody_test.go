@@ -705,6 +705,11 @@ func TestHandlersSeeWhetherTheArgumentWasSecured(t *testing.T) {
 			t.Errorf("%v (%v), want %v", got, stat, want)
 		}
 	}
+	p = connect(t, rawproto.RawProtoFunc, nil, nil, nil)
+	got := true
+	if stat := p.sess.Call("/secured", "", &got, marked).Status(); stat != nil || got {
+		t.Errorf("a mark alone passes for encryption (%v)", stat)
+	}
 }
 
 func TestManyAtOnce(t *testing.T) {
