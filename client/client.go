@@ -71,7 +71,7 @@ func New(serviceName string, opt ...Option) (*RpcClient, error) {
 	}
 	if o.Selector == nil {
 		if o.Registry == nil {
-			o.Registry = defaultRegistry()
+			o.Registry = registry.DefaultRegistry
 		}
 		if o.Registry == nil {
 			return nil, errors.Join(fmt.Errorf("client of %s: %w", o.ServiceName, errNoRegistry), endpoint.Close())

@@ -543,3 +543,15 @@ func TestCloseFromAHandlerDoesNotWaitForItself(t *testing.T) {
 	<-closed
 	waitFor(t, "the session has ended", func() bool { return n.CountSession() == 0 })
 }
+
+func TestDefaultRegistryIsWhatIsUsedWithoutAny(t *testing.T) {
+	t.Parallel()
+	c, err := New("svc") // it looks nothing up before it calls
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.Options().Registry != registry.DefaultRegistry || c.Options().Selector.Options().Registry != registry.DefaultRegistry {
+		t.Error("another registry, or none")
+	}
+}

@@ -46,7 +46,7 @@ func NewRpcServer(serviceName string, opt ...Option) *RpcServer {
 func New(serviceName string, opt ...Option) (*RpcServer, error) {
 	o := NewOptions(append([]Option{OptServiceName(serviceName)}, opt...)...)
 	if o.Registry == nil && !o.Unregistered {
-		o.Registry = defaultRegistry()
+		o.Registry = registry.DefaultRegistry
 	}
 	if o.Metrics != nil && o.Metrics.Options().ServiceName == "" {
 		o.Metrics.Init(metrics.OptServiceName(o.ServiceName))

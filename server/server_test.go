@@ -341,3 +341,23 @@ func TestServeConnServes(t *testing.T) {
 		t.Error("there is a session of nobody")
 	}
 }
+
+func TestDefaultRegistryIsWhatIsUsedWithoutAny(t *testing.T) {
+	t.Parallel()
+	s, err := New("calculator") // it does not listen, so nothing is registered
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if s.Options().Registry != registry.DefaultRegistry || s.Endpoint().PluginContainer().GetByName("registry") == nil {
+		t.Error("another registry, or none")
+	}
+	alone, err := New("calculator", OptWithoutRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alone.Close()
+	if alone.Endpoint().PluginContainer().GetByName("registry") != nil {
+		t.Error("a server that asked for none has a registry")
+	}
+}

@@ -1,5 +1,0 @@
-package server
-
-import "github.com/osgochina/dmicro/registry"
-
-func defaultRegistry() registry.Registry { return nil }
