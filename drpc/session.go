@@ -570,7 +570,7 @@ func (s *session) Health() bool {
 	case stateOk:
 		return true
 	case statePassiveClosed:
-		return s.redials()
+		return s.redials() && !s.ep.closing()
 	}
 	return false
 }
