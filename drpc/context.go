@@ -118,7 +118,11 @@ func (c *handlerCtx) Context() context.Context {
 		c.ctx, c.end = context.WithCancelCause(c.ctx)
 		c.link.cancels.watch(c.input.Seq(), c.end)
 	}
-	if limit := c.limit(); limit.cause != nil {
+	limit := c.limit()
+	if end := c.link.until.Load(); end != 0 {
+		limit.tighten(clock.Time(end).Sub(c.start), ErrSessionAge)
+	}
+	if limit.cause != nil {
 		c.ctx, c.cancel = context.WithDeadlineCause(c.ctx, c.start.Std().Add(limit.after), limit.cause)
 	}
 	return c.ctx

@@ -330,3 +330,37 @@ func TestSessionAgeEndsTheSession(t *testing.T) {
 		t.Errorf("context age %v", sess.ContextAge())
 	}
 }
+
+func TestHandlersKnowWhenTheSessionAgeEnds(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{DefaultSessionAge: time.Hour})
+	HandleCall(srv, "/left", func(c CallCtx, _ *string) (int64, *Status) {
+		end, ok := c.Context().Deadline()
+		if !ok {
+			return 0, nil
+		}
+		return int64(time.Until(end)), nil
+	})
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	left := func() time.Duration {
+		t.Helper()
+		var ns int64
+		if stat := sess.Call("/left", "", &ns).Status(); stat != nil {
+			t.Fatal(stat)
+		}
+		return time.Duration(ns)
+	}
+	if d := left(); d <= 59*time.Minute || d > time.Hour {
+		t.Errorf("a handler has %v of an hour", d)
+	}
+	accepted := onlySession(t, srv).(EarlySession)
+	if accepted.SetSessionAge(2 * time.Hour); left() <= 119*time.Minute {
+		t.Errorf("a handler has %v of two hours", left())
+	}
+	if accepted.SetSessionAge(1<<63 - 1); left() <= time.Hour {
+		t.Errorf("a handler has %v of a session with the longest age there is", left())
+	}
+	if accepted.SetSessionAge(0); left() != 0 {
+		t.Errorf("a handler has %v of a session without an age", left())
+	}
+}

@@ -33,6 +33,8 @@ type link struct {
 	// running is the number of requests received and not answered yet.
 	running atomic.Int32
 	cancels cancels
+	// until is when the session age ends the link, a clock.Time, 0 for never.
+	until atomic.Int64
 	// held is the bytes of those that count.
 	held atomic.Int64
 	// served says that the peer has called over this link, so that it may wait for replies.

@@ -486,7 +486,12 @@ func (s *session) openLocked() {
 func (s *session) applyAge(l *link) {
 	var deadline time.Time
 	if age := s.SessionAge(); age > 0 {
-		deadline = time.Now().Add(age)
+		now := clock.Now()
+		end := now + min(clock.Time(age), 1<<63-1-now) // as far as there is time
+		deadline = end.Std()
+		l.until.Store(int64(end))
+	} else {
+		l.until.Store(0)
 	}
 	if err := l.sock.SetReadDeadline(deadline); err != nil {
 		logDebugf("session age: %v", err)

@@ -29,6 +29,8 @@ var (
 	ErrCallerDeadline error = overdue("the caller does not wait any longer")
 	// ErrContextAge says that the context age of the session is over.
 	ErrContextAge error = overdue("the handler took longer than the context age")
+	// ErrSessionAge says that the connection has reached the session age, and ends.
+	ErrSessionAge error = overdue("the connection has reached the session age")
 	// ErrHandleTimeout says that EndpointConfig.HandleTimeout is over.
 	ErrHandleTimeout error = overdue("the handler took longer than the handle timeout")
 )
