@@ -213,6 +213,11 @@ func TestAThousandWatchesLeaveNothingBehind(t *testing.T) {
 			}
 		}
 	}
+	one, err := r.Watch() // the stream that all share
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Stop()
 	round(10)
 	runtime.GC()
 	var before int
@@ -224,5 +229,5 @@ func TestAThousandWatchesLeaveNothingBehind(t *testing.T) {
 	for range 10 {
 		round(100)
 	}
-	waitFor(t, "as many goroutines as before", time.Minute, func() bool { return runtime.NumGoroutine() <= before+5 })
+	waitFor(t, "as many goroutines as before", 10*time.Second, func() bool { return runtime.NumGoroutine() <= before+5 })
 }
