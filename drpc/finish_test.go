@@ -14,7 +14,6 @@ type slots struct {
 	taken int
 	order []int
 	late  bool // a registration after the end was taken
-	ctx   EarlyCtx
 }
 
 func (*slots) Name() string { return "slots" }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ func newConfig() *Config {
 //	RedialInterval      0          duration; 0 is 100ms
 //	RedialTimes         1          times; -1 is for ever
 //
+// Every other field of drpc.EndpointConfig is a key under its name as well, with
+// the default of the field: sizes in bytes, limits that -1 takes away.
+//
 // A duration is a whole number of seconds, or a text such as "1.5s". Keys and
 // the name are compared as spelled first, then ignoring case. Without a name, or
 // without such a table, the defaults are returned. "start" refuses a file with a
@@ -69,20 +73,49 @@ func (t *table) endpointConfig() drpc.EndpointConfig {
 	if strings.HasPrefix(network, "unix") {
 		ip = "" // there it is a path, and one of that name would be made
 	}
-	return drpc.EndpointConfig{
-		Network:           network,
-		ListenIP:          t.text("ListenIP", ip),
-		ListenPort:        uint16(t.number("ListenPort", 0, 0, math.MaxUint16)),
-		LocalIP:           t.text("LocalIP", ip),
-		LocalPort:         uint16(t.number("LocalPort", 0, 0, math.MaxUint16)),
-		DefaultBodyCodec:  t.text("DefaultBodyCodec", "json"),
-		DefaultSessionAge: t.duration("DefaultSessionAge", 0),
-		DefaultContextAge: t.duration("DefaultContextAge", 0),
-		SlowCometDuration: t.duration("SlowCometDuration", 0),
-		PrintDetail:       t.flag("PrintDetail", false),
-		DialTimeout:       t.duration("DialTimeout", 30*time.Second),
-		RedialInterval:    interval,
-		RedialTimes:       t.number("RedialTimes", 1, -1, math.MaxInt32),
+	cfg := drpc.EndpointConfig{
+		Network: network, ListenIP: ip, LocalIP: ip, DefaultBodyCodec: "json",
+		DialTimeout: 30 * time.Second, RedialInterval: interval, RedialTimes: 1,
+	}
+	t.fill(&cfg)
+	cfg.RedialInterval = interval
+	return cfg
+}
+
+// mayBeNone are the keys that take -1, which is for ever for RedialTimes, and no limit for the others.
+var mayBeNone = []string{
+	"RedialTimes", "WriteTimeout", "HandshakeTimeout", "FirstFrameTimeout", "FrameTimeout",
+	"MaxSessions", "MaxRequests", "MaxEndpointRequests", "MaxRequestBytes", "MaxEndpointRequestBytes",
+}
+
+// fill sets the fields of cfg that the table has a key for, each by the name of the field.
+func (t *table) fill(cfg *drpc.EndpointConfig) {
+	fields := reflect.ValueOf(cfg).Elem()
+	for i := range fields.NumField() {
+		key, field := fields.Type().Field(i).Name, fields.Field(i)
+		if !field.CanSet() {
+			continue
+		}
+		low := 0
+		if slices.Contains(mayBeNone, key) {
+			low = -1
+		}
+		switch v := field.Addr().Interface().(type) {
+		case *string:
+			*v = t.text(key, *v)
+		case *bool:
+			*v = t.flag(key, *v)
+		case *time.Duration:
+			*v = t.limit(key, *v, low)
+		case *uint16:
+			*v = uint16(t.number(key, int(*v), low, math.MaxUint16))
+		case *uint32:
+			*v = uint32(t.number(key, int(*v), low, min(math.MaxUint32, math.MaxInt)))
+		case *int:
+			*v = t.number(key, *v, low, math.MaxInt32)
+		case *int64:
+			*v = int64(t.number(key, int(*v), low, math.MaxInt))
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package dserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +247,65 @@ func TestPlanLog(t *testing.T) {
 				t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 			}
 		}
+	}
+}
+
+func TestEveryFieldOfAnEndpointIsAKey(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString("[sandbox.Box]\n")
+	var want drpc.EndpointConfig
+	fields := reflect.ValueOf(&want).Elem()
+	for i := range fields.NumField() {
+		key, field := fields.Type().Field(i).Name, fields.Field(i)
+		if !field.CanSet() {
+			continue
+		}
+		value := "7"
+		switch v := field.Addr().Interface().(type) {
+		case *string:
+			*v, value = "plain", `"plain"`
+		case *bool:
+			*v, value = true, "true"
+		case *time.Duration:
+			*v = 7 * time.Second
+		case *uint16:
+			*v = 7
+		case *uint32:
+			*v = 7
+		case *int:
+			*v = 7
+		case *int64:
+			*v = 7
+		default:
+			t.Errorf("%s is a %T, which no key can set", key, v)
+		}
+		fmt.Fprintf(&text, "%s = %s\n", key, value)
+	}
+	c := configOf(t, "toml", text.String())
+	if err := c.checkSandboxes(); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.EndpointConfig("Box"); got != want {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+}
+
+func TestLimitsCanBeTakenAway(t *testing.T) {
+	t.Parallel()
+	for _, key := range mayBeNone {
+		if err := configOf(t, "toml", "[sandbox.Box]\n"+key+" = -1\n").checkSandboxes(); err != nil {
+			t.Error(err)
+		}
+		if configOf(t, "toml", "[sandbox.Box]\n"+key+" = -2\n").checkSandboxes() == nil {
+			t.Errorf("%s may be -2", key)
+		}
+		if _, ok := reflect.TypeFor[drpc.EndpointConfig]().FieldByName(key); !ok {
+			t.Errorf("there is no field %s", key)
+		}
+	}
+	cfg := configOf(t, "toml", "[sandbox.Box]\nWriteTimeout = -1\nMaxSessions = -1\n").EndpointConfig("Box")
+	if cfg.WriteTimeout >= 0 || cfg.MaxSessions >= 0 {
+		t.Errorf("%+v", cfg)
 	}
 }

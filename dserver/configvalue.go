@@ -109,6 +109,14 @@ func (t *table) duration(key string, def time.Duration) time.Duration {
 	return d
 }
 
+// limit returns a duration that may be -1 where low says so, or def.
+func (t *table) limit(key string, def time.Duration, low int) time.Duration {
+	if v, ok := t.lookup(key); ok && low < 0 && strings.TrimSpace(gconv.String(v)) == "-1" {
+		return -1
+	}
+	return t.duration(key, def)
+}
+
 // parseDuration reads a whole number of seconds or a Go duration, neither of
 // them negative.
 func parseDuration(s string) (time.Duration, error) {
