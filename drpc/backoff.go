@@ -19,9 +19,10 @@ const maxRedialInterval = 30 * time.Second
 type backoff struct {
 	shortest time.Duration
 
-	mu sync.Mutex
-	n  int        // attempts since a connection lasted
-	up clock.Time // when the last connection came up; 0 while there is none
+	mu    sync.Mutex
+	n     int        // attempts since a connection lasted
+	spent int        // those of them that count against a limit
+	up    clock.Time // when the last connection came up; 0 while there is none
 }
 
 // next is the pause before the next attempt. Where limit is not negative, only so many attempts are made in a series, and
@@ -29,12 +30,24 @@ type backoff struct {
 func (b *backoff) next(limit int) (pause time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if limit >= 0 && b.n >= limit {
+	if limit >= 0 && b.spent >= limit {
 		return 0, false
 	}
-	pause = jitter(b.n, b.shortest)
+	b.spent++
+	return b.pauseLocked(), true
+}
+
+// nextFree is next for an attempt that counts against no limit.
+func (b *backoff) nextFree() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pauseLocked()
+}
+
+func (b *backoff) pauseLocked() time.Duration {
+	pause := jitter(b.n, b.shortest)
 	b.n++
-	return pause, true
+	return pause
 }
 
 // connected notes that a connection is up.
@@ -55,7 +68,7 @@ func (b *backoff) ended() bool {
 	lasted := b.up.Since() >= ceiling(b.n, b.shortest)
 	b.up = 0
 	if lasted {
-		b.n = 0
+		b.n, b.spent = 0, 0
 	}
 	return lasted
 }
@@ -64,7 +77,7 @@ func (b *backoff) ended() bool {
 func (b *backoff) renew() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.n, b.up = 0, 0
+	b.n, b.spent, b.up = 0, 0, 0
 }
 
 // ceiling is the longest pause before attempt n, counted from 0.

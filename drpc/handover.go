@@ -34,6 +34,8 @@ type handover struct {
 	// next is the connection, if it is ready and the last one was lost meanwhile: the redial takes it. Readable once
 	// done is closed.
 	next *link
+	// lasted says that the last connection was not one of a series of short ones.
+	lasted bool
 }
 
 // onGoaway begins to move the session to a new connection.
@@ -75,7 +77,7 @@ func (s *session) beginHandover(l *link) *handover {
 // handOver replaces old by a new connection to the same address, on a goroutine that the endpoint counts. Where that
 // fails it tries again for as long as old serves.
 func (s *session) handOver(old *link, h *handover, spread time.Duration) {
-	next := s.successor(old, spread)
+	next := s.successor(old, h, spread)
 	if !s.replace(old, next, h) {
 		s.ep.leave()
 		return
@@ -88,13 +90,13 @@ func (s *session) handOver(old *link, h *handover, spread time.Duration) {
 
 // successor makes the next connection. It returns nil once old is of no more use, which is for the redial to mend, or
 // when the session closes.
-func (s *session) successor(old *link, spread time.Duration) *link {
+func (s *session) successor(old *link, h *handover, spread time.Duration) *link {
 	var pause time.Duration
-	if !s.backoff.ended() {
-		pause, _ = s.backoff.next(-1) // a peer that sends away those who have only just come is not followed at once
+	if h.lasted = s.backoff.ended(); !h.lasted {
+		pause = s.backoff.nextFree() // a peer that sends away those who have only just come is not followed at once
 	}
 	pause = max(pause, rand.N(spread+1))
-	for first := true; s.pauseWhile(old, pause); pause, _ = s.backoff.next(-1) {
+	for first := true; s.pauseWhile(old, pause); pause = s.backoff.nextFree() {
 		if first {
 			s.beforeRedial()
 			first = false
@@ -168,6 +170,9 @@ func (s *session) awaitHandover() *link {
 	s.mu.Lock()
 	s.moving = nil
 	s.mu.Unlock()
+	if h.next == nil && h.lasted {
+		s.backoff.renew() // attempts made while the last connection served are none to come back after its loss
+	}
 	return h.next
 }
 

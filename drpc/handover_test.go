@@ -2,6 +2,7 @@ package drpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -70,7 +71,7 @@ func TestPendingCallKeepsTheReplacedConnection(t *testing.T) {
 func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 	t.Parallel()
 	srv := newSuccession(t, nil)
-	for _, times := range []int{0, -1} {
+	for _, times := range []int{0, 2, -1} {
 		log := new(dialLog)
 		sess := dial(t, newPeer(t, redialling(times), log), srv.addr())
 		srv.accepted(1)
@@ -79,6 +80,12 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		leaving := srv.now
 		go func() { drained <- leaving.Drain(ctx) }()
 		waitFor(t, "the first attempt to move", func() bool { return log.before.Load() == 2 })
+		waitFor(t, "more attempts than a redial may make", func() bool {
+			b := &sess.(*session).backoff
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.n > 3
+		})
 		ids := make(map[string]bool)
 		for i := range 100 {
 			id := fmt.Sprint(times, " ", i)
@@ -94,6 +101,16 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		if err := eventually(t, "the drain", drained); err != nil {
 			t.Errorf("nothing was under way: %v", err)
 		}
+		if times == 2 {
+			eventually(t, "the session to be given up", sess.CloseNotify())
+			s := sess.(*session)
+			s.mu.Lock()
+			failure := s.failure
+			s.mu.Unlock()
+			if errors.Is(failure, errFlapping) {
+				t.Errorf("the attempts to move were taken for those of a redial: %v", failure)
+			}
+		}
 		srv.next()
 		if times == 0 {
 			eventually(t, "the session to end", sess.CloseNotify())
@@ -103,6 +120,7 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		if stat := sess.Call("/count", "the next", nil).Status(); stat != nil {
 			t.Errorf("after a redial: %v", stat)
 		}
+		_ = sess.Close()
 	}
 }
 
