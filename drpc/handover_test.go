@@ -97,6 +97,7 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		if log.redials.Load() != 0 || log.fails.Load() != 0 {
 			t.Errorf("%d connections, and the session was given up %d times", log.redials.Load(), log.fails.Load())
 		}
+		waitFor(t, "the handler of the last call to return", func() bool { return leaving.(*endpoint).Stats().Serving == 0 })
 		cancel()
 		if err := eventually(t, "the drain", drained); err != nil {
 			t.Errorf("nothing was under way: %v", err)
