@@ -3,6 +3,7 @@ package drpc
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -137,4 +138,25 @@ func TestCancelsOfNobodyAreBounded(t *testing.T) {
 	if s.settled(&running); s.some.Load() || s.givenUp(10*maxGivenUp-1) || s.recent != nil || s.older != nil {
 		t.Error("something is remembered while nothing runs")
 	}
+}
+
+func FuzzCancel(f *testing.F) {
+	for _, body := range []string{"", "1", "-1", "2147483647", "-2147483648", "2147483648", "1.5", `"1"`, "null", "\x00", "+1"} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var l link
+		var m message.Msg
+		m.SetEncodedBody(body)
+		if l.onCancel(&m); l.cancels.some.Load() {
+			t.Fatal("something is remembered while nothing is at work")
+		}
+		l.running.Store(1)
+		l.onCancel(&m)
+		for seq := range l.cancels.recent {
+			if n, err := strconv.ParseInt(string(body), 10, 32); err != nil || int32(n) != seq {
+				t.Errorf("%q gives up %d", body, seq)
+			}
+		}
+	})
 }
