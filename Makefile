@@ -8,6 +8,7 @@ FUZZTIME  ?= 30s
 BENCH     ?= .
 COUNT     ?= 6
 PLATFORMS ?= linux darwin windows
+LIBRARIES := $(GO) list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./...
 TOOL      := $(GO) tool -modfile=tools/go.mod
 
 MAKEFLAGS += --no-print-directory
@@ -83,12 +84,12 @@ cover: ## statement coverage of each package and in total
 
 build: ## compile every package, without linking programs; the first time downloads the libraries and says so
 	@echo "== build (the first one downloads and compiles the libraries)"
-	@$(GO) build -v $$($(GO) list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./...)
+	@$(GO) build -v $$($(LIBRARIES))
 
 cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
 	@for os in $(PLATFORMS); do \
 		echo "== build and vet for $$os" && \
-		GOOS=$$os CGO_ENABLED=0 $(GO) build $$(GOOS=$$os $(GO) list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./...) && \
+		GOOS=$$os CGO_ENABLED=0 $(GO) build $$(GOOS=$$os $(LIBRARIES)) && \
 		GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 	done
 
