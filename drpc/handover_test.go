@@ -416,3 +416,87 @@ func TestPeerThatHasEndedItsSendingIsAnswered(t *testing.T) {
 		t.Errorf("after the replies came %v", m)
 	}
 }
+
+func TestMovesWhileConnectionsBreak(t *testing.T) {
+	t.Parallel()
+	srv := newSuccession(t, nil)
+	cli := newPeer(t, redialling(-1))
+	const sessions = 10
+	all := make([]Session, sessions)
+	for i := range all {
+		all[i] = dial(t, cli, srv.addr())
+		all[i].SetID(fmt.Sprint("mine ", i))
+	}
+	srv.accepted(sessions)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	var sent atomic.Int64
+	for i, sess := range all {
+		for j := range 3 {
+			wg.Go(func() {
+				for n := 0; ; n++ {
+					ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+					stat := sess.Call("/count", fmt.Sprint(i, j, n), nil, WithContext(ctx)).Status()
+					cancel()
+					if code := stat.Code(); stat != nil && code != CodeConnClosed && code != CodeHandleTimeout && !NotExecuted(stat) {
+						t.Errorf("status %v", stat)
+					}
+					sent.Add(1)
+					select {
+					case <-stop:
+						return
+					default:
+					}
+				}
+			})
+		}
+	}
+	wg.Go(func() { // breaks connections, those that are being made or on their way out as well
+		for n := 0; ; n++ {
+			for _, l := range all[n%sessions].(*session).links() {
+				if (n+int(l.sess.seq.Load()))%2 == 0 {
+					_ = l.sock.Raw().Close()
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	})
+	for range 4 {
+		done := srv.drain(20 * time.Second)
+		srv.next()
+		var cut *DrainError
+		if err := eventually(t, "the drain", done); err != nil && !errors.As(err, &cut) {
+			t.Error(err)
+		}
+		n := sent.Load()
+		waitFor(t, "calls at the next server", func() bool { return sent.Load() > n+100 })
+	}
+	close(stop)
+	wg.Wait()
+	for i, sess := range all {
+		if stat := sess.Call("/count", fmt.Sprint("last ", i), nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
+			t.Errorf("session %d: %v", i, stat)
+		}
+		waitFor(t, "the session to be in order", func() bool {
+			found, ok := cli.GetSession(fmt.Sprint("mine ", i))
+			return ok && found == sess && sess.Health() && departures(sess) == 0
+		})
+		if stat := sess.Call("/count", fmt.Sprint("very last ", i), nil).Status(); stat != nil {
+			t.Errorf("session %d: %v", i, stat)
+		}
+		if n := pendingCalls(sess); n != 0 {
+			t.Errorf("session %d: %d calls are left in the table", i, n)
+		}
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for id, n := range srv.executed {
+		if n != 1 {
+			t.Errorf("%s was executed %d times", id, n)
+		}
+	}
+}
