@@ -76,8 +76,9 @@ type EarlyEndpoint interface {
 // Endpoint is a peer: client and server at once.
 type Endpoint interface {
 	EarlyEndpoint
-	// ListenAndServe listens on the configured address and serves until Close, when it returns ErrListenClosed. Any
-	// other error says why listening did not come about or ended. Of several protocols only the first counts.
+	// ListenAndServe listens on the configured address and serves until Close begins or Drain is done, when it returns
+	// ErrListenClosed. Any other error says why listening did not come about or ended. Of several protocols only the
+	// first counts.
 	ListenAndServe(protoFunc ...socket.ProtoFunc) error
 	// Dial connects to addr. It returns CodeDialFailed with the reason, or the status of a BeforeDial hook.
 	Dial(addr string, protoFunc ...socket.ProtoFunc) (Session, *status.Status)

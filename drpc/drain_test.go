@@ -506,3 +506,48 @@ func (p *slowAccept) AfterAccept(EarlySession) *Status {
 	<-p.release
 	return nil
 }
+
+// Whoever listens closes the endpoint when the listening has ended, which must not cut a drain short.
+func TestListenAndServeLastsUntilTheDrainIsDone(t *testing.T) {
+	t.Parallel()
+	e := newPeer(t, EndpointConfig{LocalIP: "127.0.0.1"})
+	entered, release := make(chan struct{}), make(chan struct{})
+	HandleCall(e, "/hold", func(CallCtx, *string) (string, *Status) {
+		close(entered)
+		<-release
+		return "done", nil
+	})
+	returned := make(chan error, 1)
+	go func() {
+		err := e.ListenAndServe()
+		returned <- errors.Join(err, e.Close())
+	}()
+	waitFor(t, "the endpoint to listen", func() bool { return len(e.Addrs()) > 0 })
+	client := newPeer(t, EndpointConfig{})
+	sess, stat := client.Dial(e.Addrs()[0].String())
+	if !stat.OK() {
+		t.Fatal(stat)
+	}
+	var reply string
+	call := sess.AsyncCall("/hold", "", &reply, make(chan CallCmd, 1))
+	<-entered
+	drained := make(chan error, 1)
+	go func() { drained <- e.Drain(t.Context()) }()
+	waitFor(t, "the listener to close", func() bool { return len(e.Addrs()) == 0 || e.(*endpoint).leaving() })
+	select {
+	case err := <-returned:
+		t.Fatalf("ListenAndServe returned %v while the endpoint drains", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	if stat := call.Status(); !stat.OK() {
+		t.Error(stat)
+	}
+	_ = client.Close()
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if err := <-returned; !errors.Is(err, ErrListenClosed) {
+		t.Error(err)
+	}
+}

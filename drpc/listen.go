@@ -16,6 +16,21 @@ const maxAcceptPause = time.Second
 
 // ListenAndServe listens and serves until Close.
 func (e *endpoint) ListenAndServe(protoFunc ...socket.ProtoFunc) error {
+	err := e.listenAndServe(protoFunc)
+	if errors.Is(err, ErrListenClosed) && e.draining() && !calledFromFramework() {
+		<-e.closed // or the caller would close the endpoint, as one does, before the peers have left
+	}
+	return err
+}
+
+// draining reports whether a Drain has begun.
+func (e *endpoint) draining() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.drain != nil
+}
+
+func (e *endpoint) listenAndServe(protoFunc []socket.ProtoFunc) error {
 	if !e.enter() {
 		return ErrListenClosed
 	}

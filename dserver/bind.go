@@ -47,7 +47,7 @@ func (b *binder) listen(ctx context.Context, network, address string) (net.Liste
 		return nil, err
 	}
 	b.note()
-	return &leavingListener{Listener: ln, closed: make(chan struct{})}, nil
+	return graceful.Patient(ln), nil // or the server's sessions would end with its Accept, and nobody had told the peers
 }
 
 func (b *binder) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
@@ -97,26 +97,4 @@ func (b *binder) count() (n int, last time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bound, b.last
-}
-
-// leavingListener is a listener that a server may be told to leave behind. When a successor has taken over, its Accept
-// does not return an error but waits for Close: for most servers the end of Accept is the end of everything, and the
-// connections that they have would be closed before anybody has told the peers.
-type leavingListener struct {
-	net.Listener
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *leavingListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if errors.Is(err, net.ErrClosed) {
-		<-l.closed
-	}
-	return conn, err
-}
-
-func (l *leavingListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
 }

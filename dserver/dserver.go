@@ -69,22 +69,26 @@ type DServer struct {
 
 	reloadMu sync.Mutex // one reload at a time
 
-	mu          sync.Mutex // guards what follows
-	name        string     // "" until SetName
-	pidFile     string
-	chosen      ProcessModel
-	inherit     []InheritAddr
-	beforeStop  StopFunc
-	stopTimeout time.Duration
-	ctlClosed   bool
-	extend      []func(*cobra.Command)
-	services    map[string]*DService
-	units       map[string]*unit
-	stopping    bool          // a graceful stop goes on: nothing is started any more
-	reloading   chan struct{} // closed when the reload that goes on is over; nil while there is none
-	handedOver  bool          // a successor serves
-	abortReload context.CancelFunc
-	startTime   *gtime.Time
+	hurry     chan struct{} // closed when peers are not waited for any longer
+	hurryOnce sync.Once
+
+	mu           sync.Mutex // guards what follows
+	name         string     // "" until SetName
+	pidFile      string
+	chosen       ProcessModel
+	inherit      []InheritAddr
+	beforeStop   StopFunc
+	stopTimeout  time.Duration
+	ctlClosed    bool
+	extend       []func(*cobra.Command)
+	services     map[string]*DService
+	units        map[string]*unit
+	stopping     bool          // a graceful stop goes on: nothing is started any more
+	reloading    chan struct{} // closed when the reload that goes on is over; nil while there is none
+	handedOver   bool          // a successor serves
+	abortReload  context.CancelFunc
+	hasSuccessor bool // another process or worker serves, and this one leaves
+	startTime    *gtime.Time
 }
 
 func newServer() *DServer {
@@ -96,6 +100,7 @@ func newServer() *DServer {
 		stopAsked:   make(chan time.Duration, 1),
 		failed:      make(chan struct{}, 1),
 		limits:      defaultLimits(),
+		hurry:       make(chan struct{}),
 		stopTimeout: defaultStopTimeout,
 		services:    make(map[string]*DService),
 		units:       make(map[string]*unit),

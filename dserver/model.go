@@ -161,7 +161,7 @@ func (m *single) reload(ctx context.Context, name string) error {
 }
 
 func (m *single) end(ctx context.Context) stopOutcome {
-	m.server.drain(ctx)
+	m.server.drain(ctx, m.server.succeeded())
 	return stopUnits(ctx, m.server.activeUnits())
 }
 

@@ -33,18 +33,38 @@ func freePort(t *testing.T) int {
 
 // newMultiEnv makes a place for a netApp of several processes. With held, the master has all sockets.
 func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
-	e := newNetEnv(t, strings.Trim("multi,"+traits, ","))
+	e := newPortsEnv(t, strings.Trim("multi,"+traits, ","))
+	if held {
+		var list []string
+		for _, kind := range []string{"tcp", "web", "http"} {
+			list = append(list, "tcp 127.0.0.1 "+e.port(kind))
+		}
+		e.extra = append(e.extra, "INHERIT="+strings.Join(append(list, "unix "+filepath.Join(e.dir, "calls.sock")), ","))
+	}
+	return e
+}
+
+// newPortsEnv makes a place for a netApp whose ports are chosen by the test: those that the system chooses go to the
+// next process by the order of asking, which is another one each time.
+func newPortsEnv(t *testing.T, traits string) *testEnv {
+	e := newNetEnv(t, traits)
 	tcp, web, http := freePort(t), freePort(t), freePort(t)
 	e.extra = append(e.extra, fmt.Sprintf("PORT_tcp=%d", tcp), fmt.Sprintf("PORT_web=%d", web), fmt.Sprintf("PORT_http=%d", http))
-	if held {
-		e.extra = append(e.extra, fmt.Sprintf("INHERIT=tcp 127.0.0.1 %d,tcp 127.0.0.1 %d,tcp 127.0.0.1 %d,unix %s", tcp, web, http,
-			filepath.Join(e.dir, "calls.sock")))
-	}
 	e.cleanUp()
 	return e
 }
 
 var psPid = regexp.MustCompile(`│ (\w+) +│ \w+ +│ Running +│ pid (\d+)`)
+
+// port is the port that the test has chosen.
+func (e *testEnv) port(kind string) string {
+	for _, v := range e.extra {
+		if port, ok := strings.CutPrefix(v, "PORT_"+kind+"="); ok {
+			return port
+		}
+	}
+	return "0"
+}
 
 // workers returns the process of each sandbox that runs.
 func (e *testEnv) workers() map[string]int {

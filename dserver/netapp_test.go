@@ -259,7 +259,7 @@ func (b *httpBox) Setup() error {
 		executed.note(r.Get("id").String())
 		r.Response.Write(strconv.Itoa(os.Getpid()))
 	})
-	if err := b.srv.SetListener(b.drain.Listener(ln)); err != nil {
+	if err := b.srv.SetListener(b.drain.Listener(graceful.Patient(ln))); err != nil {
 		return err
 	}
 	if err := b.srv.Start(); err != nil {

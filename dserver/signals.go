@@ -133,7 +133,8 @@ func (s *DServer) nothingLeft() bool {
 }
 
 // unlessCut waits for work that ends the server, and returns early with the signal that says not to wait any longer. The
-// first few signals may be spared: a process that leaves anyway gets those that are meant for its successor.
+// first few signals may be spared: a process that leaves anyway gets those that are meant for its successor, too. It is
+// in a hurry from then on, because there may be no successor any more.
 func (s *DServer) unlessCut(signals <-chan os.Signal, spare int, work func() stopOutcome) (stopOutcome, os.Signal) {
 	done := make(chan stopOutcome, 1)
 	go func() { done <- work() }()
@@ -154,6 +155,7 @@ func (s *DServer) unlessCut(signals <-chan os.Signal, spare int, work func() sto
 			}
 			if spare--; spare >= 0 {
 				logger.Noticef(context.Background(), "signal %v: leaving already; once more ends it now", sig)
+				s.hurryOnce.Do(func() { close(s.hurry) })
 				continue
 			}
 			logger.Warningf(context.Background(), "signal %v again: ending now, still at work: [%s]", sig, s.activeNames())

@@ -50,10 +50,26 @@ func (s *DServer) stop(limit time.Duration) stopOutcome {
 
 // leave ends what this process still does when a successor serves.
 func (s *DServer) leave() stopOutcome {
+	s.mu.Lock()
+	s.hasSuccessor = true
+	s.mu.Unlock()
 	if s.ctl != nil {
 		s.ctl.close() // who watches this process shall watch its successor
 	}
 	return s.end(s.drainLimit())
+}
+
+// succeeded reports whether another process serves in place of this one, which leaves.
+func (s *DServer) succeeded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasSuccessor
+}
+
+func (s *DServer) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
 // drainLimit bounds what a process may take to finish when another one serves in its place.

@@ -90,8 +90,8 @@ func (u *unit) start(parent context.Context) error {
 func (u *unit) setup(settled chan<- struct{}, cancel context.CancelFunc) {
 	defer close(settled)
 	err := guard("Setup", u.sandbox.Setup)
-	if err == nil || u.service.server.handsOver() {
-		return // what listened in Setup may have noticed that a successor accepts, which is no failure
+	if err == nil || u.service.server.handsOver() || u.service.server.isStopping() {
+		return // that it does not listen any more is no failure
 	}
 	next := StateStopped
 	var p *panicError

@@ -112,7 +112,7 @@ func (s *Server) ListenAndServeProtobuf() error {
 	return s.ListenAndServe(pbSubProto.NewPbSubProtoFunc())
 }
 
-// ListenAndServe listens on the configured address, port 0 for a free one, and serves until Close, when it returns
+// ListenAndServe listens on the configured address, port 0 for a free one, and serves until Close or Drain is done, when it returns
 // drpc.ErrListenClosed. Any other error says why listening did not come about or ended. Without a protocol the
 // sub-protocol is json; of several only the first counts.
 func (s *Server) ListenAndServe(protoFunc ...proto.ProtoFunc) (err error) {
@@ -135,6 +135,7 @@ func (s *Server) ListenAndServe(protoFunc ...proto.ProtoFunc) (err error) {
 	}
 	err = srv.Serve(ln)
 	if errors.Is(err, http.ErrServerClosed) || s.isClosing() {
+		_ = s.Drain(context.Background()) // waits for the end that has begun, or the caller would hasten it by its Close
 		return drpc.ErrListenClosed
 	}
 	return fmt.Errorf("serve: %w", err)
