@@ -41,6 +41,19 @@ var bindAll = sync.OnceValues(func() (*binder, error) {
 	return b, nil
 })
 
+// Listen returns a listener for a server in a sandbox that does not listen through a transport of drpc, such as one of
+// ghttp or net/http: the inherited one if the process before listened there, else a new one. Networks are tcp, tcp4, tcp6,
+// unix and unixpacket. When another process has taken over, Accept waits for Close, so that the end of Accept does not
+// end what is still to be finished; see graceful.Patient. Shutdown of the sandbox is the time to finish it, for HTTP with a
+// graceful.HTTPDrain.
+func Listen(network, address string) (net.Listener, error) {
+	b, err := bindAll()
+	if err != nil {
+		return nil, err
+	}
+	return b.listen(context.Background(), network, address)
+}
+
 func (b *binder) listen(ctx context.Context, network, address string) (net.Listener, error) {
 	ln, err := persist(ctx, b.patience(), func() (net.Listener, error) { return b.up.Listen(ctx, network, address) })
 	if err != nil {

@@ -297,7 +297,17 @@ type process struct {
 // begin starts a command without waiting for it.
 func (e *testEnv) begin(args ...string) *process {
 	e.t.Helper()
-	p := &process{Cmd: e.command(args...), t: e.t, done: make(chan struct{})}
+	p, err := e.tryBegin(e.command(args...))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return p
+}
+
+// tryBegin is begin for a command that the system may refuse to start.
+func (e *testEnv) tryBegin(cmd *exec.Cmd) (*process, error) {
+	e.t.Helper()
+	p := &process{Cmd: cmd, t: e.t, done: make(chan struct{})}
 	r, w, err := os.Pipe()
 	if err != nil {
 		e.t.Fatal(err)
@@ -306,7 +316,8 @@ func (e *testEnv) begin(args ...string) *process {
 	err = p.Start()
 	_ = w.Close()
 	if err != nil {
-		e.t.Fatal(err)
+		_ = r.Close()
+		return nil, err
 	}
 	read := make(chan struct{})
 	go func() {
@@ -330,7 +341,7 @@ func (e *testEnv) begin(args ...string) *process {
 		_ = p.Process.Kill()
 		<-p.done
 	})
-	return p
+	return p, nil
 }
 
 // serve starts the application and waits until it says that it runs.

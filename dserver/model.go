@@ -161,8 +161,10 @@ func (m *single) reload(ctx context.Context, name string) error {
 }
 
 func (m *single) end(ctx context.Context) stopOutcome {
-	m.server.drain(ctx, m.server.succeeded())
-	return stopUnits(ctx, m.server.activeUnits())
+	cut := m.server.drain(ctx, m.server.succeeded())
+	out := stopUnits(ctx, m.server.activeUnits())
+	out.failed = out.failed || cut
+	return out
 }
 
 // names splits what join has joined.

@@ -56,7 +56,7 @@ func netApp(traits []string) {
 			svr.SetInheritListener(inheritList(list))
 		}
 		add(svr, &tcpBox{slow: has["slow"]}, svr.NewService("tcp"))
-		if !has["tcponly"] {
+		if !has["tcponly"] && !has["udp"] {
 			add(svr, &webBox{}, svr.NewService("web"))
 			add(svr, &httpBox{}, svr.NewService("http"))
 		}
@@ -160,6 +160,9 @@ func (b *tcpBox) Setup() error {
 		"tcp":  {ListenIP: "127.0.0.1", ListenPort: portOf("tcp")},
 		"unix": {Network: "unix", ListenIP: "calls.sock"},
 	}
+	if network := os.Getenv("UDP"); network != "" {
+		cfgs = map[string]drpc.EndpointConfig{"udp": {Network: network, ListenIP: "127.0.0.1", ListenPort: portOf("udp")}}
+	}
 	var wg sync.WaitGroup
 	errs := make(chan error, len(cfgs))
 	b.mu.Lock()
@@ -169,6 +172,12 @@ func (b *tcpBox) Setup() error {
 		if err != nil {
 			b.mu.Unlock()
 			return err
+		}
+		if cert := os.Getenv("CERT"); cert != "" {
+			if err := ep.SetTLSConfigFromFile(cert, os.Getenv("KEY")); err != nil {
+				b.mu.Unlock()
+				return err
+			}
 		}
 		ep.RouteCall(new(Work))
 		b.eps = append(b.eps, ep)
@@ -243,7 +252,7 @@ func (b *httpBox) Name() string { return "HTTPBox" }
 
 func (b *httpBox) Setup() error {
 	address := "127.0.0.1:" + strconv.Itoa(int(portOf("http")))
-	ln, err := graceful.Listen("tcp", address)
+	ln, err := Listen("tcp", address)
 	if err != nil {
 		return err
 	}
@@ -259,7 +268,7 @@ func (b *httpBox) Setup() error {
 		executed.note(r.Get("id").String())
 		r.Response.Write(strconv.Itoa(os.Getpid()))
 	})
-	if err := b.srv.SetListener(b.drain.Listener(graceful.Patient(ln))); err != nil {
+	if err := b.srv.SetListener(b.drain.Listener(ln)); err != nil {
 		return err
 	}
 	if err := b.srv.Start(); err != nil {

@@ -255,7 +255,7 @@ func (v *service) end(ctx context.Context) (out stopOutcome) {
 	if v.worker != nil {
 		all = append(all, v.worker)
 	}
-	v.worker, v.leaving = nil, all // where kill finds them
+	v.worker, v.leaving = nil, slices.Clone(all) // where kill finds them
 	v.mu.Unlock()
 	var wg sync.WaitGroup
 	for _, w := range all {

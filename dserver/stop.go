@@ -15,7 +15,7 @@ import (
 // stopOutcome says how a graceful stop went.
 type stopOutcome struct {
 	refused bool     // BeforeStop said no: nothing was done
-	failed  bool     // a Shutdown returned an error
+	failed  bool     // a Shutdown returned an error, or calls were cut off
 	cut     []string // sandboxes that did not end within the limit
 }
 
