@@ -21,7 +21,7 @@ check: lint layers test ## format, vet, lint, layering and tests (what bare "mak
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: ## start the example server, call it, inspect it, stop it
+demo: ## start the example server, call it, inspect it, stop it; reload another one under load
 	@bash examples/quickstart/demo.sh
 
 test: build ## all tests; needs nothing but Go

@@ -16,8 +16,8 @@ const maxAcceptPause = time.Second
 
 // ListenAndServe listens and serves until Close.
 func (e *endpoint) ListenAndServe(protoFunc ...socket.ProtoFunc) error {
-	err := e.listenAndServe(protoFunc)
-	if errors.Is(err, ErrListenClosed) && e.draining() && !calledFromFramework() {
+	listened, err := e.listenAndServe(protoFunc)
+	if listened && errors.Is(err, ErrListenClosed) && e.draining() && !calledFromFramework() {
 		<-e.closed // or the caller would close the endpoint, as one does, before the peers have left
 	}
 	return err
@@ -30,27 +30,28 @@ func (e *endpoint) draining() bool {
 	return e.drain != nil
 }
 
-func (e *endpoint) listenAndServe(protoFunc []socket.ProtoFunc) error {
+// listenAndServe also reports whether it got to listen.
+func (e *endpoint) listenAndServe(protoFunc []socket.ProtoFunc) (listened bool, err error) {
 	if !e.enter() {
-		return ErrListenClosed
+		return false, ErrListenClosed
 	}
 	defer e.leave()
 	ln, err := netproto.Listen(e.ctx, e.cfg.transport, e.cfg.Network, e.cfg.listenText(), e.TLSConfig)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return false, fmt.Errorf("listen: %w", err)
 	}
 	if !e.track(ln) {
 		_ = ln.Close() // the endpoint is closed: that counts
-		return ErrListenClosed
+		return false, ErrListenClosed
 	}
 	defer e.untrack(ln)
 	if err = runRare(e.plugins.hooks(), hookAfterListen, func(p AfterListenPlugin) error {
 		return p.AfterListen(ln.Addr())
 	}); err != nil {
-		return errors.Join(err, ln.Close())
+		return false, errors.Join(err, ln.Close())
 	}
 	logInfof("listening on %s %s", ln.Addr().Network(), ln.Addr())
-	return e.accept(ln, protoFunc)
+	return true, e.accept(ln, protoFunc)
 }
 
 func (e *endpoint) track(ln net.Listener) bool {

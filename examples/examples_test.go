@@ -15,8 +15,7 @@ import (
 
 // ownTest are the examples that run until somebody stops them. Their directories have tests of their own.
 var ownTest = map[string]bool{
-	"registry_etcd": true, "registry_mdns": true,
-	"custom_proto": true, "dserver_multi": true, "graceful": true, "quickstart": true, "supervisor": true, "websocket": true,
+	"custom_proto": true, "dserver_multi": true, "graceful": true, "quickstart": true, "registry_etcd": true, "registry_mdns": true, "reload": true, "supervisor": true, "websocket": true,
 }
 
 var outputBlock = regexp.MustCompile(`(?s)\n// (Output|Unordered output):\n((?://.*\n)+)$`)

@@ -1,11 +1,12 @@
 #!/bin/sh
-# The quickstart example from build to stop, on real processes. It needs Go and
+# The quickstart example from build to stop, and reloads under load, on real processes. It needs Go and
 # a shell, uses a free port, and leaves nothing behind. Run it from anywhere.
 set -eu
 
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/dmicro.XXXXXX")
 server_pid=
+reloaded=
 export DMICRO_RUN_DIR="$work"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -16,6 +17,9 @@ clean() {
     if [ -n "$server_pid" ] && kill -0 "$server_pid" 2>/dev/null; then
         kill "$server_pid" 2>/dev/null || :
         wait "$server_pid" 2>/dev/null || :
+    fi
+    if [ -n "$reloaded" ]; then
+        "$work/reload" stop >/dev/null 2>&1 || :
     fi
     rm -rf "$work"
     exit "$code"
@@ -37,8 +41,8 @@ with_progress() {
     wait "$job" || { cat "$work/build.log" >&2; return 1; }
 }
 
-say "Building the server and the client (the first time downloads libraries)"
-with_progress go build -o "$work/" ./examples/quickstart/server ./examples/quickstart/client
+say "Building the programs (the first time downloads libraries)"
+with_progress go build -o "$work/" ./examples/quickstart/server ./examples/quickstart/client ./examples/reload
 
 # Ports are tried until one is free: the server says so in its first lines.
 say "Starting the server: server start"
@@ -84,5 +88,17 @@ say "Stopping it: server stop"
 wait "$server_pid"
 server_pid=
 
-say "Done. What the server wrote meanwhile:"
+say "Reloading another application five times while it is called: reload start -d, reload load"
+try=0
+until "$work/reload" start -d --port="$port" --ledger="$work/ledger"; do
+    try=$((try + 1))
+    [ "$try" -lt 10 ]
+    port=$((port + 131))
+done
+reloaded=yes
+"$work/reload" load --port="$port" --ledger="$work/ledger"
+"$work/reload" stop
+reloaded=
+
+say "Done. What the first server wrote meanwhile:"
 cat "$work/server.log"
