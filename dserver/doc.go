@@ -49,6 +49,9 @@
 //	StopTimeout = 15      limit of a graceful stop; seconds, or "1m30s"
 //	DrainTimeout = 0      limit of the old process after a reload; 0 is that of a stop
 //	ReadyTimeout = 60     what a new process may take until it serves
+//	Heartbeat = 10        silence after which a worker counts as frozen; 0 for never
+//	RestartPause = 1      before the second start of a worker that fails, doubled each time
+//	StartRetries = 6      failures in a row after which a worker is given up
 //
 // # Signals
 //
