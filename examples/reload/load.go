@@ -16,6 +16,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/logger"
 )
 
 const (
@@ -40,6 +41,7 @@ func loadCommand(o *options) *cobra.Command {
 
 // load fails unless every call was executed once.
 func load(out io.Writer, o *options, reloads int) error {
+	logger.SetLevel(logger.LevelCritical) // each session tells that it moves; what goes wrong is counted
 	endpoint, err := drpc.New(drpc.EndpointConfig{RedialTimes: 50, DialTimeout: callLimit})
 	if err != nil {
 		return err
