@@ -60,6 +60,8 @@ func dialStatus(err error) *Status {
 
 func (s *session) dialFailed(err error, isRedial bool) {
 	s.ep.counters.dialsFailed.Add(1)
+	s.hooking.Add(1)
+	defer s.hooking.Add(-1)
 	warnHook(hookAfterDialFail, runRareStatus(s.ep.plugins.hooks(), hookAfterDialFail, CodeInternalServerError,
 		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
 }
@@ -132,6 +134,8 @@ func (s *session) redial() *link {
 
 // beforeRedial tells the hooks, whose word does not count.
 func (s *session) beforeRedial() {
+	s.hooking.Add(1)
+	defer s.hooking.Add(-1)
 	runRareStatus(s.ep.plugins.hooks(), hookBeforeDial, CodeDialFailed, func(p BeforeDialPlugin) *Status {
 		return p.BeforeDial(s.target, true)
 	})
@@ -254,9 +258,7 @@ func (s *session) prepare(isRedial bool, begin func(*link) bool) (*link, error) 
 	s.early.Store(l)
 	err = errSessionEnded
 	if begin(l) {
-		stat := runRareStatus(s.ep.plugins.hooks(), hookAfterDial, CodeDialFailed, func(p AfterDialPlugin) *Status {
-			return p.AfterDial(s, isRedial)
-		})
+		stat := s.afterDial(isRedial)
 		if stat == nil {
 			l.silence.limit(helloAfter, l.hello)
 			return l, nil
@@ -266,6 +268,14 @@ func (s *session) prepare(isRedial bool, begin func(*link) bool) (*link, error) 
 	s.early.CompareAndSwap(l, nil)
 	l.die(nil)
 	return nil, err
+}
+
+func (s *session) afterDial(isRedial bool) *Status {
+	s.hooking.Add(1)
+	defer s.hooking.Add(-1)
+	return runRareStatus(s.ep.plugins.hooks(), hookAfterDial, CodeDialFailed, func(p AfterDialPlugin) *Status {
+		return p.AfterDial(s, isRedial)
+	})
 }
 
 // open connects and does the TLS handshake.

@@ -362,6 +362,9 @@ func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
 		return nil
 	}
 	c.link.beforeWait()
+	s := c.sess
+	s.hooking.Add(1)
+	defer s.hooking.Add(-1)
 	return runRare(hooks, hookBeforeReadHeader, func(p BeforeReadHeaderPlugin) error { return p.BeforeReadHeader(c) })
 }
 

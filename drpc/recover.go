@@ -21,23 +21,39 @@ var userCode = []string{
 	"github.com/osgochina/dmicro/drpc.runRare[",
 }
 
+// connectionCode are the functions that read and replace connections, behind those that hand the work of a session over
+// to somebody else. Only the hooks that these run keep a session from coming back.
+var connectionCode = []string{
+	"github.com/osgochina/dmicro/drpc.(*workers).work",
+	"github.com/osgochina/dmicro/drpc.(*link).runInline",
+	"github.com/osgochina/dmicro/drpc.(*session).live",
+	"github.com/osgochina/dmicro/drpc.(*session).redial",
+	"github.com/osgochina/dmicro/drpc.(*session).handOver",
+}
+
 // calledFromFramework reports whether this goroutine runs a handler or a hook. Closing must not wait there: a handler
 // would wait for itself, and two handlers that close each other's session for one another. It looks at the stack,
 // which costs some microseconds and is why only Close asks.
-func calledFromFramework() bool {
+func calledFromFramework() bool { return innermost(userCode) >= 0 }
+
+// calledByConnection reports whether this goroutine is the one that reads or replaces a connection.
+func calledByConnection() bool { return innermost(connectionCode) > 1 }
+
+// innermost returns which of the functions named is the innermost one that called, -1 for none.
+func innermost(names []string) int {
 	pcs := make([]uintptr, 64)
-	for skip := 2; ; skip += len(pcs) {
+	for skip := 3; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs)
 		if n == 0 {
-			return false
+			return -1
 		}
 		frames := runtime.CallersFrames(pcs[:n])
 		for more := true; more; {
 			var f runtime.Frame
 			f, more = frames.Next()
-			for _, name := range userCode {
+			for i, name := range names {
 				if strings.HasPrefix(f.Function, name) {
-					return true
+					return i
 				}
 			}
 		}

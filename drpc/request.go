@@ -98,8 +98,11 @@ func (e *endpoint) route(c *handlerCtx) *Status {
 // hookOnReader runs a hook that comes before the worker's part.
 func (c *handlerCtx) hookOnReader(kind hookKind) *Status {
 	c.link.beforeWait()
+	s := c.sess
+	s.hooking.Add(1)
 	returned := false
 	defer func() {
+		s.hooking.Add(-1)
 		if !returned {
 			c.finish()
 			c.abandoned()

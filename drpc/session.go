@@ -54,6 +54,9 @@ type session struct {
 	departing []*link   // connections that others have replaced and that still answer, under mu
 	left      bool      // the peer has moved to another connection, under mu
 
+	// hooking is how many hooks run on goroutines that read or replace a connection; see waitsForItself.
+	hooking atomic.Int32
+
 	// work counts running handlers and pending calls; idle gets a token when it drops to zero.
 	work atomic.Int64
 	idle chan struct{}
@@ -142,7 +145,7 @@ func (s *session) acquire(ctx context.Context, policy RedialPolicy) (*link, *Sta
 		if l != nil || stat != nil {
 			return l, stat
 		}
-		if policy == RedialFailFast {
+		if policy == RedialFailFast || s.waitsForItself() {
 			return nil, notExecuted(CodeConnClosed, errBetween)
 		}
 		if stat = s.awaitRedial(ctx, policy, g); stat != nil {
@@ -235,8 +238,11 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 		s.mu.Lock()
 		same, changed := s.link.Load() == l && s.getState() == stateOk, s.changed
 		s.mu.Unlock()
-		if !same {
+		switch {
+		case !same:
 			return nil
+		case s.waitsForItself():
+			return notExecuted(CodeConnClosed, errBetween)
 		}
 		select {
 		case <-changed:
@@ -245,6 +251,10 @@ func (s *session) awaitLoss(ctx context.Context, l *link) *Status {
 		}
 	}
 }
+
+// waitsForItself reports whether the caller is a hook on the goroutine that the session needs to get to its next
+// connection, or to its end. It must not wait for either.
+func (s *session) waitsForItself() bool { return s.hooking.Load() > 0 && calledByConnection() }
 
 // redials reports whether the session comes back after a loss.
 func (s *session) redials() bool { return s.target != "" && s.ep.cfg.RedialTimes != 0 }
