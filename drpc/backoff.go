@@ -73,6 +73,29 @@ func (b *backoff) ended() bool {
 	return lasted
 }
 
+// settledAfter is how long a connection lasts at least before a peer that sends it away is followed at once: a leaving
+// peer that is all there is to dial sends everybody away after goawayGrace.
+const settledAfter = 5 * goawayGrace
+
+// sentAway is ended for a connection that still serves while the next one is made. settled says that the series of
+// pauses is a new one.
+func (b *backoff) sentAway() (lasted, settled bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == 0 {
+		return false, false
+	}
+	age := b.up.Since()
+	b.up = 0
+	if lasted = age >= ceiling(b.n, b.shortest); lasted {
+		b.spent = 0
+	}
+	if settled = lasted && age >= settledAfter; settled {
+		b.n = 0
+	}
+	return lasted, settled
+}
+
 // renew begins a new series.
 func (b *backoff) renew() {
 	b.mu.Lock()

@@ -68,3 +68,27 @@ func TestOnlyAConnectionThatLastsEndsTheSeries(t *testing.T) {
 		}
 	})
 }
+
+func TestPeerThatSendsAwayWhoHasJustComeIsFollowedMoreAndMoreSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := backoff{shortest: 10 * time.Millisecond}
+		come := func(age time.Duration) (lasted, settled bool) {
+			b.connected()
+			time.Sleep(age)
+			return b.sentAway()
+		}
+		for i := range 8 {
+			if _, settled := come(goawayGrace); settled || b.n != i {
+				t.Fatalf("after %d times settled is %v, and the next pause the one after %d", i, settled, b.n)
+			}
+			b.nextFree()
+		}
+		if lasted, settled := come(time.Hour); !lasted || !settled || b.n != 0 {
+			t.Errorf("after an hour lasted is %v, settled %v, and the next pause the one after %d", lasted, settled, b.n)
+		}
+		if lasted, settled := b.sentAway(); lasted || settled {
+			t.Error("no connection has lasted")
+		}
+	})
+}

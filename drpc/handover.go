@@ -1,6 +1,7 @@
 package drpc
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 const (
@@ -92,7 +94,8 @@ func (s *session) handOver(old *link, h *handover, spread time.Duration) {
 // when the session closes.
 func (s *session) successor(old *link, h *handover, spread time.Duration) *link {
 	var pause time.Duration
-	if h.lasted = s.backoff.ended(); !h.lasted {
+	settled := false
+	if h.lasted, settled = s.backoff.sentAway(); !settled {
 		pause = s.backoff.nextFree() // a peer that sends away those who have only just come is not followed at once
 	}
 	pause = max(pause, rand.N(spread+1))
@@ -217,9 +220,20 @@ func (s *session) beginLeave(l *link) bool {
 	if s.link.Load() != l || !s.moveLocked(statePassiveLosing) {
 		return false
 	}
+	l.movedAt.Store(int64(clock.Now()))
 	s.left = true
 	s.ep.hub.remove(s)
 	return true
+}
+
+// errMoved is why a peer is not served that has said it is done.
+var errMoved = errors.New("the peer has moved to another connection, this was not executed")
+
+// over reports whether the peer has said that it sends nothing of the kind any more. Its session is in no list by
+// then, and what nobody can find must not be served for ever. Pushes may have been about to be sent.
+func (l *link) over(kind *requestKind) bool {
+	at := clock.Time(l.movedAt.Load())
+	return at != 0 && (kind.answered || at.Since() > departTimeout)
 }
 
 // letGo tells a peer that has moved when this side is done with the connection as well, and waits for it to close.

@@ -327,8 +327,8 @@ func TestWhatAPeerMaySayAboutMoving(t *testing.T) {
 			t.Error("a session whose peer has moved is in the hub")
 		}
 		p.send(message.TypeCall, 4, "/echo", 'j', `"x"`)
-		if m := p.next(); m == nil || m.Seq() != 4 {
-			t.Errorf("instead of a reply came %v", m)
+		if m := p.next(); m == nil || m.Seq() != 4 || m.Status().Code() != CodeBusy {
+			t.Errorf("instead of a refusal came %v", m)
 		}
 		stat := sess.Call("/x", nil, nil).Status()
 		if stat.Code() != CodeConnClosed || !NotExecuted(stat) {

@@ -45,6 +45,7 @@ type link struct {
 	// moved closes when the peer has said that it sends no more calls over this link.
 	movedOnce sync.Once
 	moved     chan struct{}
+	movedAt   atomic.Int64 // when it said so on an accepted session, a clock.Time
 
 	silence silence
 	// watched is how many messages of broadcasts wait for the outcome of their write.

@@ -70,8 +70,11 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 
 // route finds the handler of a request. A status says why there is none to run.
 func (e *endpoint) route(c *handlerCtx) *Status {
-	if c.sess.getState().closing() {
+	switch st := c.sess.getState(); {
+	case st.closing():
 		return newStatus(CodeBusy, errSessionClosing)
+	case st == statePassiveLosing && c.link.over(c.kind):
+		return newStatus(CodeBusy, errMoved)
 	}
 	if len(c.hooks.read[c.kind.afterHeader]) > 0 {
 		if stat := c.hookOnReader(c.kind.afterHeader); stat != nil {
