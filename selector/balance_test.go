@@ -49,7 +49,7 @@ func within(t *testing.T, got map[string]int, ideal map[string]float64, toleranc
 
 func TestEachBalancerGivesEachNodeItsShare(t *testing.T) {
 	t.Parallel()
-	weights := []int{1, 2, 3, 4, 10}
+	weights := []int{1, 2, 3, 4} // none so small that chance makes 5 % of it
 	for _, tt := range []struct {
 		balancer Balancer
 		weighted bool
@@ -66,7 +66,7 @@ func TestEachBalancerGivesEachNodeItsShare(t *testing.T) {
 				}
 				s := node(i, "weight", fmt.Sprint(w))
 				register(t, r, s)
-				ideal[s.Nodes[0].Id] = float64(w) / 20
+				ideal[s.Nodes[0].Id] = float64(w) / 10
 				if !tt.weighted {
 					ideal[s.Nodes[0].Id] = 1 / float64(len(weights))
 				}
