@@ -50,6 +50,7 @@ layers: ## imports follow the layer table and the picture of it is fresh
 soak: ## the tests that take long, in their full length, under the race detector
 	@echo "== long tests"
 	@DMICRO_SOAK=1 $(GO) test -race -timeout 60m ./...
+	@cd integration && DMICRO_SOAK=1 $(GO) test -race -timeout 60m ./...
 
 race: ## all tests under the race detector
 	@echo "== tests with the race detector"

@@ -142,6 +142,31 @@ type relay struct {
 	mu     sync.Mutex
 	target string // empty: cut
 	conns  map[net.Conn]bool
+	frozen sync.RWMutex // locked: what comes in waits
+}
+
+// freeze keeps connections open but lets nothing through until the function that it returns is called.
+func (r *relay) freeze() (thaw func()) {
+	r.frozen.Lock()
+	return r.frozen.Unlock
+}
+
+// pass copies until one side ends.
+func (r *relay) pass(dst, src net.Conn) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := src.Read(buf)
+		r.frozen.RLock()
+		if n > 0 {
+			if _, failed := dst.Write(buf[:n]); failed != nil {
+				err = failed
+			}
+		}
+		r.frozen.RUnlock()
+		if err != nil {
+			return
+		}
+	}
 }
 
 func (r *relay) start(t *testing.T) {
@@ -213,10 +238,10 @@ func (r *relay) serve(in net.Conn) {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(out, in)
+		r.pass(out, in)
 		_ = out.Close()
 	}()
-	_, _ = io.Copy(in, out)
+	r.pass(in, out)
 }
 
 // waitFor polls and returns how long it took. What takes longer than the limit is an error on a machine that is told to

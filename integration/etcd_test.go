@@ -120,6 +120,11 @@ func TestNodeIsBackAfterTheRegistryWasDownForThreeTTLs(t *testing.T) {
 			time.Sleep(2 * ttl)
 			c.to(target)
 		},
+		"frozen": func(_ *testing.T, c *cluster) {
+			thaw := c.freeze()
+			time.Sleep(3 * ttl)
+			thaw()
+		},
 		"stopped": func(_ *testing.T, c *cluster) {
 			c.stop()
 			time.Sleep(3 * ttl)

@@ -179,3 +179,25 @@ func TestDefaultRegistryIsMDNS(t *testing.T) {
 		t.Errorf("%s", registry.String())
 	}
 }
+
+// Not parallel: nothing else opens files meanwhile.
+func TestMDNSThatIsNotUsedHasNoSocket(t *testing.T) {
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skipf("open files cannot be counted here: %v", err)
+		}
+		return len(files)
+	}
+	before := open()
+	r := registry.NewRegistry()
+	err := r.Init(registry.OptDomain("dmicro-test"), registry.OptServiceName("foo"))
+	refused := r.Register(&registry.Service{Name: "foo", Nodes: []*registry.Node{{Address: "/run/foo.sock"}}})
+	_, unknown := r.GetService("")
+	if err != nil || !errors.Is(refused, registry.ErrInvalidService) || !errors.Is(unknown, registry.ErrNotFound) {
+		t.Errorf("%v, %v, %v", err, refused, unknown)
+	}
+	if now := open(); now > before {
+		t.Errorf("%d files are open, were %d", now, before)
+	}
+}
