@@ -103,10 +103,13 @@ type Endpoint interface {
 
 // BaseSession is a session as hooks see it that may only look.
 type BaseSession interface {
+	// Endpoint returns the endpoint of the session.
 	Endpoint() Endpoint
 	// ID is what SetID set; until then the remote address of an accepted session, the local one of a dialled one.
 	ID() string
+	// LocalAddr returns the address of this side.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
 	// Swap returns values that stay with the session, also across a redial.
 	Swap() *gmap.Map
@@ -115,9 +118,13 @@ type BaseSession interface {
 // EarlySession is a session before its first message: what AfterDial and AfterAccept may do. The Early methods act on
 // the connection without any hook, and return CodeInvalidOp at any other time.
 type EarlySession interface {
+	// Endpoint returns the endpoint of the session.
 	Endpoint() Endpoint
+	// LocalAddr returns the address of this side.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
+	// Swap returns values that stay with the session, also across a redial.
 	Swap() *gmap.Map
 	// SetID renames the session. Another session under that name is closed.
 	SetID(newID string)
@@ -139,7 +146,9 @@ type EarlySession interface {
 	EarlyReply(req message.Message, body any, stat *status.Status, setting ...message.MsgSetting) (opStat *status.Status)
 	// RawPush sends a PUSH without hooks, at any time.
 	RawPush(serviceMethod string, args any, setting ...message.MsgSetting) (opStat *status.Status)
+	// SessionAge returns how long the session may live; 0 is for ever.
 	SessionAge() time.Duration
+	// ContextAge returns the bound of calls; 0 is none.
 	ContextAge() time.Duration
 	// SetSessionAge changes how long the session may live, counted from now; 0 is for ever.
 	SetSessionAge(duration time.Duration)
@@ -149,9 +158,13 @@ type EarlySession interface {
 
 // CtxSession is a session as handlers see it.
 type CtxSession interface {
+	// ID returns the name of the session: what SetID set, else an address.
 	ID() string
+	// LocalAddr returns the address of this side.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
+	// Swap returns values that stay with the session, also across a redial.
 	Swap() *gmap.Map
 	// CloseNotify returns a channel that closes when Close begins or the connection is lost for good, not on a loss that
 	// a redial mends. Where the last redial failed, a later call may bring the session back: from then on CloseNotify
@@ -168,13 +181,16 @@ type CtxSession interface {
 	Call(serviceMethod string, args any, result any, setting ...message.MsgSetting) CallCmd
 	// Push sends a message that is not answered and returns when it was handed to the kernel.
 	Push(serviceMethod string, args any, setting ...message.MsgSetting) *status.Status
+	// SessionAge returns how long the session may live; 0 is for ever.
 	SessionAge() time.Duration
+	// ContextAge returns the bound of calls; 0 is none.
 	ContextAge() time.Duration
 }
 
 // Session is one connection to a peer, kept up by redialling where configured. Safe for concurrent use.
 type Session interface {
 	CtxSession
+	// Endpoint returns the endpoint of the session.
 	Endpoint() Endpoint
 	// SetID renames the session. Another session under that name is closed: the new login counts.
 	SetID(newID string)
@@ -189,7 +205,9 @@ type Session interface {
 
 // EarlyCtx is what every context of a message offers.
 type EarlyCtx interface {
+	// Endpoint returns the endpoint of the session.
 	Endpoint() Endpoint
+	// Session returns the session that the message belongs to.
 	Session() CtxSession
 	// IP returns the address of the peer, with port.
 	IP() string
@@ -206,7 +224,9 @@ type WriteCtx interface {
 	EarlyCtx
 	// Output is the message to write.
 	Output() message.Message
+	// StatusOK reports whether Status is nil or OK.
 	StatusOK() bool
+	// Status returns the status of the message, nil if it has none.
 	Status() *status.Status
 }
 
@@ -231,7 +251,9 @@ type ReadCtx interface {
 	inputCtx
 	// Input is the message read.
 	Input() message.Message
+	// StatusOK reports whether Status is nil or OK.
 	StatusOK() bool
+	// Status returns the status of the message, nil if it has none.
 	Status() *status.Status
 }
 
@@ -245,6 +267,7 @@ type PushCtx interface {
 // CallCtx is the context of the handler of a call.
 type CallCtx interface {
 	inputCtx
+	// Input is the call as it came.
 	Input() message.Message
 	// GetBodyCodec returns the codec of the argument.
 	GetBodyCodec() byte
@@ -286,14 +309,16 @@ type UnknownCallCtx interface {
 // CallCmd is a call under way or done. Safe for concurrent use.
 type CallCmd interface {
 	// TraceEndpoint returns the endpoint that calls, TraceSession the session.
-	TraceEndpoint() (e Endpoint, found bool)
+	// TraceEndpoint returns the endpoint that calls.
+	// TraceSession returns the session that the call goes over.
 	TraceSession() (sess Session, found bool)
 	// Context is that of the message.
 	Context() context.Context
 	// Output is the message sent.
 	Output() message.Message
-	// StatusOK and Status tell the outcome. They do not wait: before Done it is not final.
+	// StatusOK reports whether Status is nil or OK. It does not wait: before Done the answer is not final.
 	StatusOK() bool
+	// Status returns the outcome. It does not wait: before Done it is not final.
 	Status() *Status
 	// Done returns a channel that closes when the call is done.
 	Done() <-chan struct{}

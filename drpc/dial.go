@@ -100,6 +100,7 @@ type RedialError struct {
 	Err error
 }
 
+// Error says where to, how often, and what failed last.
 func (e *RedialError) Error() string {
 	return fmt.Sprintf("given up on %s after %d attempts: %v", e.Addr, e.Attempts, e.Err)
 }

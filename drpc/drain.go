@@ -33,6 +33,7 @@ type DrainError struct {
 	Cause error
 }
 
+// Error says how much was cut off, and why.
 func (e *DrainError) Error() string {
 	return fmt.Sprintf("drain: %d calls of %d sessions were cut off: %v", e.Calls, e.Sessions, e.Cause)
 }

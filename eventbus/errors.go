@@ -49,6 +49,7 @@ type PanicError struct {
 	Stack []byte
 }
 
+// Error names the listener, the event and what it panicked with.
 func (e *PanicError) Error() string {
 	return fmt.Sprintf("eventbus: listener %s of %q panicked: %v", e.Listener, e.Event, e.Value)
 }

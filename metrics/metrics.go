@@ -10,6 +10,7 @@ import (
 type Metrics interface {
 	// Init changes the options; before Start only.
 	Init(...Option)
+	// Options returns the options as they are.
 	Options() Options
 	// Enabled reports whether figures are recorded: from Start to Shutdown.
 	Enabled() bool

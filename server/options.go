@@ -240,6 +240,7 @@ type AddressError struct {
 	Reason  error
 }
 
+// Error quotes the address and says what is wrong with it.
 func (e *AddressError) Error() string {
 	return "listen address " + strconv.Quote(e.Address) + " is not host:port: " + e.Reason.Error()
 }

@@ -13,6 +13,7 @@ var ErrUnsupported = errors.New("unsupported codec")
 // UnknownIDError is the id of a codec that is not registered.
 type UnknownIDError byte
 
+// Error names the id.
 func (e UnknownIDError) Error() string { return fmt.Sprintf("unsupported codec id: %d", byte(e)) }
 
 // Is reports whether target is [ErrUnsupported].
@@ -21,6 +22,7 @@ func (e UnknownIDError) Is(target error) bool { return target == ErrUnsupported 
 // UnknownNameError is the name of a codec that is not registered.
 type UnknownNameError string
 
+// Error repeats the name.
 func (e UnknownNameError) Error() string { return "unsupported codec name: " + string(e) }
 
 // Is reports whether target is [ErrUnsupported].
@@ -33,6 +35,7 @@ type TypeError struct {
 	Want  string       // what to pass instead
 }
 
+// Error names the codec, the type and what to pass instead.
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("%s codec: unsupported type %v: want %s", e.Codec, e.Type, e.Want)
 }
@@ -47,6 +50,7 @@ type ValueError struct {
 	Err   error        // in general strconv.ErrSyntax or strconv.ErrRange
 }
 
+// Error names the codec, the field and the type, not the text.
 func (e *ValueError) Error() string {
 	if e.Field == "" {
 		return fmt.Sprintf("%s codec: %v: %v", e.Codec, e.Type, e.Err)

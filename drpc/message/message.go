@@ -40,17 +40,21 @@ func TypeText(typ byte) string {
 type Header interface {
 	// Seq is the sequence number; a reply carries that of its call.
 	Seq() int32
+	// SetSeq sets the sequence number.
 	SetSeq(int32)
 	// MType is one of the Type constants.
 	MType() byte
+	// SetMType sets the type.
 	SetMType(byte)
 	// ServiceMethod is the name that the receiver routes by, empty in a reply.
 	ServiceMethod() string
+	// SetServiceMethod sets the name to route by.
 	SetServiceMethod(string)
 	// StatusOK reports whether the status is absent or OK.
 	StatusOK() bool
 	// Status returns the status, nil if none was set; with autoInit true one is made then.
 	Status(autoInit ...bool) *status.Status
+	// SetStatus sets the status; nil is OK.
 	SetStatus(*status.Status)
 	// Meta returns the key-value pairs that travel with the message, made on first use. Never nil.
 	Meta() *gmap.Map
@@ -60,9 +64,11 @@ type Header interface {
 type Body interface {
 	// BodyCodec is the id of the codec, codec.NilCodecID if none was chosen.
 	BodyCodec() byte
+	// SetBodyCodec chooses the codec by its id.
 	SetBodyCodec(bodyCodec byte)
 	// Body returns the value to encode or the target to decode into.
 	Body() any
+	// SetBody sets the value to encode or the target to decode into.
 	SetBody(body any)
 	// SetNewBody sets the function that makes the target once the header of a received message is known.
 	SetNewBody(NewBodyFunc)

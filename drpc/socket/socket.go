@@ -27,10 +27,15 @@ var ErrProactivelyCloseSocket = errors.New("socket is closed proactively")
 type Socket interface {
 	// ControlFD calls f with the file descriptor of the connection, valid only during the call.
 	ControlFD(f func(fd uintptr)) error
+	// LocalAddr returns the address of this side.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
+	// SetDeadline bounds reading and writing, as that of net.Conn does; the zero time is no bound.
 	SetDeadline(t time.Time) error
+	// SetReadDeadline bounds reading.
 	SetReadDeadline(t time.Time) error
+	// SetWriteDeadline bounds writing.
 	SetWriteDeadline(t time.Time) error
 	// WriteMessage sends one message and returns when its frame was handed to the kernel. Safe for concurrent use.
 	WriteMessage(message Message) error
@@ -48,6 +53,7 @@ type Socket interface {
 	SwapLen() int
 	// ID returns what SetID set, else the remote address.
 	ID() string
+	// SetID renames the socket.
 	SetID(string)
 	// Reset puts another connection, another protocol or both in place; a connection without protoFunc gets the
 	// default one. A nil netConn keeps the connection and the bytes that were read ahead; who wraps the connection

@@ -27,6 +27,7 @@ var (
 // UnknownIDError is the id of a filter that is not registered.
 type UnknownIDError byte
 
+// Error names the id.
 func (e UnknownIDError) Error() string {
 	return fmt.Sprintf("unsupported transfer filter id: %d", byte(e))
 }
@@ -37,6 +38,7 @@ func (e UnknownIDError) Is(target error) bool { return target == ErrUnsupported 
 // UnknownNameError is the name of a filter that is not registered.
 type UnknownNameError string
 
+// Error repeats the name.
 func (e UnknownNameError) Error() string { return "unsupported transfer filter name: " + string(e) }
 
 // Is reports whether target is [ErrUnsupported].
@@ -47,6 +49,7 @@ type SizeError struct {
 	Limit int // in bytes
 }
 
+// Error names the limit.
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("payload exceeds %d bytes when unpacked", e.Limit)
 }

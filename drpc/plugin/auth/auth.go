@@ -25,10 +25,13 @@ const (
 
 // Session is a session as the functions of this package see it, before it is up.
 type Session interface {
+	// Endpoint returns the endpoint of the session.
 	Endpoint() drpc.Endpoint
 	// SetID renames the session. Another session under that name is closed.
 	SetID(newID string)
+	// LocalAddr returns the address of this side.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
 	// Swap returns values that stay with the session.
 	Swap() *gmap.Map

@@ -28,5 +28,6 @@ const (
 	// MinRate and MaxRate bound the rate, that of Ping and that which a peer announces: what lies outside is taken for the
 	// nearer one.
 	MinRate = 3 * time.Second
+	// MaxRate is the other bound.
 	MaxRate = time.Hour
 )

@@ -1,0 +1,36 @@
+package websocket_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/drpc/mixer/websocket"
+)
+
+// An endpoint beside whatever else an HTTP server has. Pages connect to ws://HOST/rpc.
+func ExampleNewHandler() {
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer srv.Close()
+	drpc.HandleCall(srv, "/greet", func(_ drpc.CallCtx, name *string) (string, *drpc.Status) {
+		return "hello, " + *name, nil
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/rpc", websocket.NewHandler(srv, websocket.Options{}))
+	web := httptest.NewServer(mux)
+	defer web.Close()
+
+	cli := websocket.NewClient("/rpc", drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.DialJSON(strings.TrimPrefix(web.URL, "http://"))
+	if !stat.OK() {
+		fmt.Println(stat)
+		return
+	}
+	var reply string
+	stat = sess.Call("/greet", "gopher", &reply).Status()
+	fmt.Println(reply, stat.OK())
+	// Output: hello, gopher true
+}

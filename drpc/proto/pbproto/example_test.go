@@ -1,0 +1,38 @@
+package pbproto_test
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto/pbproto"
+)
+
+// A message on its way: packed by one end, unpacked by the other. An endpoint does this when it is given the protocol:
+// srv.ListenAndServe(pbproto.NewPbProtoFunc()), cli.Dial(addr, pbproto.NewPbProtoFunc()).
+func ExampleNewPbProtoFunc() {
+	var wire bytes.Buffer
+	p := pbproto.NewPbProtoFunc()(&wire)
+	err := p.Pack(message.NewMessage(
+		message.WithMType(message.TypePush),
+		message.WithServiceMethod("/say"),
+		message.WithSetMeta("author", "someone"),
+		message.WithBodyCodec("json"),
+		message.WithBody("hello"),
+	))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%q\n", wire.String())
+
+	m := message.NewMessage(message.WithNewBody(func(message.Header) any { return new(string) }))
+	if err := p.Unpack(m); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(message.TypeText(m.MType()), m.ServiceMethod(), m.Meta().Get("author"), *m.Body().(*string))
+	// Output:
+	// "\x00\x00\x00J\x00\x10\x03\x1a\x04/say\"\x1e{\"code\":0,\"msg\":\"\",\"cause\":\"\"}*\x14{\"author\":\"someone\"}0j:\a\"hello\""
+	// PUSH /say someone hello
+}
