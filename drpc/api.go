@@ -308,8 +308,8 @@ type UnknownCallCtx interface {
 
 // CallCmd is a call under way or done. Safe for concurrent use.
 type CallCmd interface {
-	// TraceEndpoint returns the endpoint that calls, TraceSession the session.
 	// TraceEndpoint returns the endpoint that calls.
+	TraceEndpoint() (e Endpoint, found bool)
 	// TraceSession returns the session that the call goes over.
 	TraceSession() (sess Session, found bool)
 	// Context is that of the message.
