@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strconv"
@@ -91,6 +92,12 @@ func (c *ctlServer) register() {
 		methodSessions:    withArg(c.sessions),
 		methodRoutes:      withArg(c.routes),
 		methodLoad:        withArg(c.load),
+	}
+	if !c.server.hasCtl() {
+		methods = map[string]ctlMethod{methodVersion: withArg(c.version)} // which says that somebody is there
+	}
+	if c.server.pages != nil {
+		maps.Copy(methods, c.server.pages.methods())
 	}
 	c.endpoint.SetUnknownCall(func(ctx drpc.UnknownCallCtx) (any, *drpc.Status) {
 		method, ok := methods[ctx.ServiceMethod()]

@@ -63,7 +63,8 @@ type DServer struct {
 	role     role
 	binder   *binder // nil in tests of this package that need no process
 	model    model
-	ctl      *ctlServer // nil without control socket
+	ctl      *ctlServer   // nil without control socket
+	pages    *workerPages // metrics pages of this worker; nil for others
 	limits   limits
 	orphaned <-chan struct{} // closed when the master of this worker has died; nil for others
 

@@ -25,6 +25,7 @@ type master struct {
 	overlap  bool       // the sockets are the master's, so that an old and a new worker may run side by side
 	services []*service // in the order of their names
 	reloadMu sync.Mutex // one reload at a time
+	figures  *figures   // metrics pages of the workers
 	aborted  context.Context
 	abort    context.CancelFunc
 }
@@ -36,6 +37,7 @@ func (a *app) newMaster(dir string, units []*unit) *master {
 	overlap := len(s.inherit) > 0
 	s.mu.Unlock()
 	m := &master{server: s, dir: dir, hasCtl: s.hasCtl(), overlap: overlap}
+	m.figures = newFigures(m)
 	m.aborted, m.abort = context.WithCancel(context.Background())
 	byName := make(map[string]*service)
 	for _, u := range units {
@@ -64,6 +66,7 @@ func (m *master) begin(ctx context.Context) (running, failed []string, err error
 		go v.run()
 		wg.Go(func() { errs[i] = v.ask(ctx, requestStart) })
 	}
+	m.figures.begin()
 	wg.Wait()
 	for i, v := range m.services {
 		if errs[i] != nil {
@@ -177,6 +180,7 @@ func (m *master) end(ctx context.Context) stopOutcome {
 		all.failed = all.failed || out.failed
 		all.cut = append(all.cut, out.cut...)
 	}
+	m.figures.close()
 	return all
 }
 
@@ -227,6 +231,7 @@ func workerSocket(dir string, pid int) string { return filepath.Join(dir, fmt.Sp
 
 // dropStale removes what workers of a master that was killed have left behind.
 func (m *master) dropStale() {
+	m.figures.dropFiles()
 	stale, _ := filepath.Glob(filepath.Join(m.dir, "[0-9]*.sock")) // the pattern is good
 	for _, path := range stale {
 		if lis, err := instance.Listen(path); err == nil {

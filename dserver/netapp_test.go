@@ -56,6 +56,10 @@ func netApp(traits []string) {
 			svr.SetInheritListener(inheritList(list))
 		}
 		add(svr, &tcpBox{slow: has["slow"]}, svr.NewService("tcp"))
+		if os.Getenv("PAGE") != "" {
+			add(svr, &figuresBox{kind: "count"}, svr.NewService("count"))
+			add(svr, &figuresBox{kind: "tally"}, svr.NewService("tally"))
+		}
 		if !has["tcponly"] && !has["udp"] {
 			add(svr, &webBox{}, svr.NewService("web"))
 			add(svr, &httpBox{}, svr.NewService("http"))

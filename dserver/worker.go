@@ -34,18 +34,20 @@ func (a *app) runWorker(o startOptions, args []string) error {
 	if len(units) == 0 {
 		return fmt.Errorf("the program has no sandbox in service [%s] any more; stop and start the application", name)
 	}
+	dir, err := a.runDir()
+	if err != nil {
+		return err
+	}
 	if err := s.bindAddresses(); err != nil {
 		return err
 	}
+	s.pages = s.holdPages(dir)
+	defer s.pages.leave()
 	s.binder.waitForOrphans()
 	s.model = &single{
 		server: s, units: units, strict: s.role.strict(s.up), unwanted: names(s.up.Value(valueStopped)),
 	}
 	if s.hasCtl() {
-		dir, err := a.runDir()
-		if err != nil {
-			return err
-		}
 		if err := instance.Check(dir); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,8 @@ type worker struct {
 	since      time.Time
 	ended      chan struct{} // closed when the process has ended
 	socket     string
+	asked      atomic.Bool // for its figures, and has not answered yet
+	retired    bool        // its figures are final; guarded by figures.mu
 
 	mu     sync.Mutex
 	client *ctlClient // nil until somebody asks the worker something
@@ -122,6 +125,7 @@ func (w *worker) goAhead() {
 	}
 	go func() { // its pipe is closed when it has ended, however
 		<-w.ended
+		w.service.master.figures.retire(w)
 		w.discard()
 	}()
 }
@@ -136,7 +140,8 @@ func (w *worker) discard() {
 		w.client.close()
 		w.client = nil
 	}
-	_ = os.Remove(w.socket) // it has done so itself, unless it was killed
+	_ = os.Remove(w.socket)                                 // it has done so itself, unless it was killed
+	_ = os.Remove(lastFigures(w.service.master.dir, w.pid)) // has been read, unless it never served
 }
 
 // stop asks the worker to end, insists after its limit, and returns when it has ended.

@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -194,4 +195,49 @@ func TestHelpTextsEnd(t *testing.T) {
 			t.Errorf("%q is no sentence", m.help)
 		}
 	}
+}
+
+func TestWhatWasCountedStaysOnThePage(t *testing.T) {
+	t.Parallel()
+	stay := NewPromMetrics(metrics.OptHost("127.0.0.1"), metrics.OptPort(0), metrics.OptServiceName("svc"))
+	if err := stay.StartPage(); err != nil {
+		t.Fatal(err)
+	}
+	addr := stay.Addr().(*net.TCPAddr)
+	serveOnce := func(m *PromMetrics) {
+		t.Helper()
+		if err := m.StartPage(); err != nil {
+			t.Fatal(err)
+		}
+		srv, cli := recorded(t, m), recorded(t, nil)
+		drpc.HandleCall(srv, "/ok", func(drpc.CallCtx, *string) (string, *drpc.Status) { return "", nil })
+		if stat := connect(t, cli, srv).Call("/ok", "", nil).Status(); stat != nil {
+			t.Fatal(stat)
+		}
+		m.Shutdown()
+	}
+	newOne := func() *PromMetrics {
+		return NewPromMetrics(metrics.OptHost("127.0.0.1"), metrics.OptPort(addr.Port), metrics.OptServiceName("svc"))
+	}
+	wantTotal := func(n int) {
+		t.Helper()
+		text := get(t, "http://"+addr.String()+"/metrics")
+		if want := fmt.Sprintf(`rpc_server_reply_code_total{code="0",name="svc",path="/ok"} %d`+"\n", n); !strings.Contains(text, want) {
+			t.Errorf("the page has no %q", want)
+		}
+	}
+	again := newOne()
+	for n := 1; n <= 2; n++ {
+		serveOnce(again) // counts on
+		wantTotal(n)
+	}
+	for range maxFormer + 2 {
+		serveOnce(newOne())
+	}
+	wantTotal(maxFormer + 4)
+	text := get(t, "http://"+addr.String()+"/metrics")
+	if strings.Count(text, "\ngo_goroutines ") != 1 {
+		t.Errorf("the runtime is not there once:\n%s", text)
+	}
+	stay.Shutdown()
 }
