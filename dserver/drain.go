@@ -113,7 +113,7 @@ func (d *departure) drain(ctx context.Context) (cut bool) {
 // serving are the application's endpoints that serve others.
 func (s *DServer) serving() (list []drpc.Endpoint) {
 	for _, e := range drpc.Endpoints() {
-		if drpc.Serves(e) && (s.ctl == nil || e != s.ctl.endpoint) {
+		if drpc.Serves(e) && (s.ctl == nil || e != s.ctl.endpoint) && !s.pages.owns(e) {
 			list = append(list, e)
 		}
 	}

@@ -253,6 +253,9 @@ func TestMasterShowsTheSumWithoutCtl(t *testing.T) {
 	}
 	e.run("stop").want(t, codeOK)
 	p.wait()
+	if strings.Contains(p.out.String(), "moved to a new connection") {
+		t.Error("the sockets of the workers are drained, which nobody but the master has")
+	}
 }
 
 func TestPageOfASingleProcessIsThereThroughAReload(t *testing.T) {

@@ -25,10 +25,10 @@ type workerPages struct {
 	server *DServer
 	dir    string // run directory
 	door   func() error
-	opened *ctlServer // by door; nil where the program has ctl anyway
 
-	mu   sync.Mutex
-	list []*workerPage
+	mu     sync.Mutex
+	opened *ctlServer // by door; nil where the program has ctl anyway
+	list   []*workerPage
 }
 
 // workerPage is a page that is to be shown, or that has been.
@@ -56,10 +56,33 @@ func (p *workerPages) openDoor() (err error) {
 	if p.server.hasCtl() {
 		return nil
 	}
-	if err = instance.Check(p.dir); err == nil {
-		p.opened, err = p.server.openCtl(workerSocket(p.dir, os.Getpid()))
+	if err = instance.Check(p.dir); err != nil {
+		return err
 	}
-	return err
+	c, err := p.server.openCtl(workerSocket(p.dir, os.Getpid()))
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opened = c
+	return nil
+}
+
+// socket is what openDoor has opened, nil if nothing.
+func (p *workerPages) socket() *ctlServer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opened
+}
+
+// owns reports whether e serves the socket that openDoor has opened. There may be no pages.
+func (p *workerPages) owns(e drpc.Endpoint) bool {
+	if p == nil {
+		return false
+	}
+	c := p.socket()
+	return c != nil && c.endpoint == e
 }
 
 // publish is the metrics.Publisher of a worker.
@@ -198,8 +221,8 @@ func (p *workerPages) methods() map[string]ctlMethod {
 // leave writes the last figures to where the master looks for them when this process has ended, and does nothing if
 // there is no master any more.
 func (p *workerPages) leave() {
-	if p.opened != nil {
-		p.opened.close()
+	if c := p.socket(); c != nil {
+		c.close()
 	}
 	select {
 	case <-p.server.orphaned:
