@@ -60,6 +60,9 @@ func (s *session) RawPush(serviceMethod string, args any, setting ...message.Msg
 	if l == nil {
 		return newStatus(CodeConnClosed, nil)
 	}
+	if up := s.link.Load(); up != nil && up != l && !calledByConnection() {
+		l = up // the next connection is for its hooks alone until they are through
+	}
 	var m message.Msg
 	s.fill(&m, message.TypePush, serviceMethod, args, setting)
 	return s.sendDirect(l, &m)

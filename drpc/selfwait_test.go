@@ -70,6 +70,34 @@ func wantUnsent(t *testing.T, stat *Status) {
 	}
 }
 
+func TestRawPushDoesNotOvertakeTheHooksOfTheNextConnection(t *testing.T) {
+	t.Parallel()
+	srv := &sender{t: t, after: 1, answers: true}
+	addr := rawListen(t, srv.serve)
+	entered, gate := make(chan struct{}, 1), make(chan struct{})
+	log := &dialLog{afterDial: func(s EarlySession, isRedial bool) *Status {
+		if isRedial {
+			select {
+			case entered <- struct{}{}:
+			default:
+			}
+			<-gate
+		}
+		return s.EarlyCall("/login", nil, nil)
+	}}
+	sess := dial(t, newPeer(t, redialling(-1), log), addr)
+	eventually(t, "the session to move", entered)
+	stat := sess.(EarlySession).RawPush("/x", "1")
+	close(gate)
+	if stat != nil {
+		t.Errorf("the last connection still serves, and the push ended with %v", stat)
+	}
+	waitFor(t, "the connection after that", func() bool { return srv.connected.Load() > 2 })
+	if n := srv.intruders.Load(); n != 0 {
+		t.Errorf("%d connections began with something other than the login", n)
+	}
+}
+
 // headerHook is a plugin with a hook on the reader.
 type headerHook func(ReadCtx) *Status
 
