@@ -75,7 +75,11 @@ func TestMethodsAreMeasuredWhileSomebodyWantsToKnow(t *testing.T) {
 	go call("/block", 1)
 	<-entered
 	srv.Measure(true) // goes on
-	got := srv.Methods()
+	var got []MethodStats
+	waitFor(t, "the handlers to return", func() bool { // after their replies
+		got = srv.Methods()
+		return !slices.ContainsFunc(got, func(m MethodStats) bool { return m.Path != "/block" && m.Running > 0 })
+	})
 	close(release)
 	if len(got) != 3 {
 		t.Fatalf("%+v", got)

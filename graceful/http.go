@@ -23,7 +23,7 @@ const httpPoll = 10 * time.Millisecond
 //	var drain graceful.HTTPDrain
 //	srv := &http.Server{Handler: drain.Handler(mux)}
 //	go srv.Serve(drain.Listener(ln))
-//	...                             // time to leave, and Serve has returned
+//	...                             // time to leave
 //	err := drain.Wait(ctx)
 //	err = srv.Shutdown(ctx)
 //
@@ -31,12 +31,19 @@ const httpPoll = 10 * time.Millisecond
 type HTTPDrain struct {
 	leaving atomic.Bool
 
-	mu    sync.Mutex
-	conns map[*httpConn]struct{}
+	mu        sync.Mutex
+	listeners []net.Listener
+	accepting int // calls of Accept that have not returned
+	conns     map[*httpConn]struct{}
 }
 
 // Listener returns ln with its connections watched. With TLS, it goes below tls.NewListener.
-func (d *HTTPDrain) Listener(ln net.Listener) net.Listener { return &httpListener{ln, d} }
+func (d *HTTPDrain) Listener(ln net.Listener) net.Listener {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.listeners = append(d.listeners, ln)
+	return &httpListener{ln, d}
+}
 
 // Handler returns h with the answers of a server that leaves asking the client to come back with a new connection.
 func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
@@ -52,10 +59,18 @@ func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
 // and sets the header by itself.
 func (d *HTTPDrain) Leaving() bool { return d.leaving.Load() }
 
-// Wait returns when every connection is closed or has been silent for a second, so that Shutdown interrupts nobody.
-// Call it when nothing is accepted any more. The error is that of ctx; Shutdown is due then all the same.
+// Wait closes the listeners and returns when every connection is closed or has been silent for a second, also one that
+// was accepted in the last moment, so that Shutdown interrupts nobody. The error is that of ctx; Shutdown is due then
+// all the same.
 func (d *HTTPDrain) Wait(ctx context.Context) error {
 	d.leaving.Store(true)
+	d.mu.Lock()
+	listeners := d.listeners
+	d.listeners = nil
+	d.mu.Unlock()
+	for _, ln := range listeners {
+		_ = ln.Close() // the hand-over has closed most of them
+	}
 	began := time.Now()
 	tick := time.NewTicker(httpPoll)
 	defer tick.Stop()
@@ -74,6 +89,9 @@ func (d *HTTPDrain) Wait(ctx context.Context) error {
 func (d *HTTPDrain) quiet(began time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.accepting > 0 {
+		return false // a connection may be on its way through Accept
+	}
 	if len(d.conns) == 0 {
 		return true
 	}
@@ -94,18 +112,23 @@ type httpListener struct {
 }
 
 func (l *httpListener) Accept() (net.Conn, error) {
+	d := l.drain
+	d.mu.Lock()
+	d.accepting++
+	d.mu.Unlock()
 	conn, err := l.Listener.Accept()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.accepting--
 	if err != nil {
 		return nil, err
 	}
-	c := &httpConn{Conn: conn, drain: l.drain}
+	c := &httpConn{Conn: conn, drain: d}
 	c.touch()
-	l.drain.mu.Lock()
-	defer l.drain.mu.Unlock()
-	if l.drain.conns == nil {
-		l.drain.conns = make(map[*httpConn]struct{})
+	if d.conns == nil {
+		d.conns = make(map[*httpConn]struct{})
 	}
-	l.drain.conns[c] = struct{}{}
+	d.conns[c] = struct{}{}
 	return c, nil
 }
 

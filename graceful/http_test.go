@@ -113,3 +113,57 @@ func poll(t *testing.T, what string, cond func() bool) {
 		}
 	}
 }
+
+// lateConn is a listener whose Accept has a connection in its hands when Close is called, as the system's may.
+type lateConn struct {
+	net.Listener
+	conn           net.Conn
+	closed, accept chan struct{}
+}
+
+func (l *lateConn) Accept() (net.Conn, error) {
+	<-l.accept
+	if conn := l.conn; conn != nil {
+		l.conn = nil
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l *lateConn) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func TestDrainWaitsForTheConnectionOfTheLastMoment(t *testing.T) {
+	t.Parallel()
+	ours, peer := net.Pipe()
+	defer peer.Close()
+	ln := &lateConn{conn: ours, closed: make(chan struct{}), accept: make(chan struct{})}
+	var drain HTTPDrain
+	watched := drain.Listener(ln)
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		conn, _ := watched.Accept()
+		accepted <- conn
+	}()
+	poll(t, "Accept", func() bool {
+		drain.mu.Lock()
+		defer drain.mu.Unlock()
+		return drain.accepting == 1
+	})
+	waited := make(chan error, 1)
+	go func() { waited <- drain.Wait(context.Background()) }()
+	<-ln.closed
+	close(ln.accept)
+	conn := <-accepted
+	select {
+	case <-waited:
+		t.Fatal("the drain did not wait for a connection that nobody has answered")
+	case <-time.After(5 * httpPoll):
+	}
+	_ = conn.Close()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+}
