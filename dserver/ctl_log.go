@@ -2,6 +2,7 @@ package dserver
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,15 +127,19 @@ func (h *logHub) LogF(level int, format string, v ...any) {
 }
 
 func (h *logHub) offer(level int, text func() string) {
-	line := ""
+	if !slices.ContainsFunc(*h.list.Load(), func(s *logSub) bool { return s.wants(level) }) {
+		return
+	}
+	if line := formatLine(time.Now(), level, text()); !aboutLines(line) {
+		h.send(level, line)
+	}
+}
+
+// send queues a line for those who want its level.
+func (h *logHub) send(level int, line string) {
 	for _, s := range *h.list.Load() {
-		if level != logger.LevelNone && s.level&level == 0 {
+		if !s.wants(level) {
 			continue
-		}
-		if line == "" {
-			if line = formatLine(time.Now(), level, text()); aboutLines(line) {
-				return
-			}
 		}
 		select {
 		case s.queue <- line:
@@ -143,6 +148,8 @@ func (h *logHub) offer(level int, text func() string) {
 		}
 	}
 }
+
+func (s *logSub) wants(level int) bool { return level == logger.LevelNone || s.level&level != 0 }
 
 // aboutLines recognises what the run log says of the passing on of lines:
 // passing that on too would never end.

@@ -30,6 +30,7 @@ type ctlServer struct {
 	lines    *logHub
 	reporter reporter
 	others   func() []otherProcess // the workers, for a master; nil for none
+	tails    workerTails
 	accepts  sync.WaitGroup
 }
 
@@ -45,6 +46,7 @@ func (s *DServer) openCtl(path string) (*ctlServer, error) {
 	m, isMaster := s.model.(*master)
 	if isMaster {
 		c.others = m.workers
+		c.tails = workerTails{hub: c.lines, workers: m.workers}
 	}
 	c.reporter = reporter{server: s, hidden: func(e drpc.Endpoint) bool {
 		return e == endpoint || isMaster && !drpc.Serves(e) // a master calls nobody but its workers
@@ -164,6 +166,7 @@ func (c *ctlServer) close() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		c.tails.close()
 		c.lines.close()
 		if err := c.endpoint.Close(); err != nil {
 			logger.Warningf(context.Background(), "ctl: %v", err)
@@ -234,11 +237,15 @@ func (c *ctlServer) debug(_ drpc.CtxSession, on bool) (any, *drpc.Status) {
 	if err := os.Setenv("DEBUG", strconv.FormatBool(on)); err != nil {
 		return nil, drpc.NewStatus(ctlFailed, "debug failed", err)
 	}
+	c.askOthers(methodDebug, on, func(json.RawMessage) {})
 	return ctlNone{}, nil
 }
 
 func (c *ctlServer) openLogger(sess drpc.CtxSession, level int) (any, *drpc.Status) {
 	c.lines.open(sess.ID(), level, sess)
+	if c.others != nil {
+		c.tails.follow()
+	}
 	return ctlNone{}, nil
 }
 
