@@ -4,7 +4,6 @@ package dserver
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,23 +15,18 @@ func TestLogOfTheMasterHasTheLinesOfItsWorkers(t *testing.T) {
 	e := newEnv(t, "multi,user=chatty")
 	p := e.serve()
 	log := e.begin("ctl", "log", "-l", "warn")
-	line := regexp.MustCompile(`\[WARN\] user: chat (\d+)`)
+	line := regexp.MustCompile(`\[WARN\] user: chat \d+ .* of (\d+)\n`)
 	waitFor(t, "lines of the worker", func() bool { return len(line.FindAllString(log.out.String(), 3)) == 3 })
 	if strings.Contains(log.out.String(), "[INFO]") {
 		t.Errorf("a level below the one that was asked for:\n%s", log.out.String())
 	}
+	before := line.FindStringSubmatch(log.out.String())[1]
 	e.run("ctl", "reload", "UserBox").want(t, codeOK)
-	waitFor(t, "lines of the next worker, which counts anew", func() bool {
-		last := 0
+	waitFor(t, "lines of the next worker", func() bool {
 		for _, m := range line.FindAllStringSubmatch(log.out.String(), -1) {
-			n, err := strconv.Atoi(m[1])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n < last {
+			if m[1] != before {
 				return true
 			}
-			last = n
 		}
 		return false
 	})

@@ -112,7 +112,7 @@ func (s *appSandbox) chat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Millisecond):
-			logger.Warningf(ctx, "chat %d \x1b[31m", i)
+			logger.Warningf(ctx, "chat %d \x1b[31m of %d", i, os.Getpid())
 		}
 	}
 }
