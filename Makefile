@@ -78,10 +78,8 @@ bench-transports: ## transports beside TCP, into docs/benchmarks; ARGS="-rounds 
 bench-scale: ## very many sessions on one server, into docs/benchmarks; ARGS="-idle 20000"
 	@cd bench && $(GO) run ./cmd/scale -out ../docs/benchmarks $(ARGS)
 
-cover: ## statement coverage of each package and in total
-	@mkdir -p .cache
-	@$(GO) test -coverprofile=.cache/cover.out ./...
-	@$(GO) tool cover -func=.cache/cover.out | tail -n 1
+cover: ## statement coverage of each package and in total; fails where it is too low
+	@GO='$(GO)' sh tools/cover.sh
 
 build: ## compile every package, without linking programs; the first time downloads the libraries and says so
 	@echo "== build (the first one downloads and compiles the libraries)"

@@ -1,6 +1,7 @@
 package dserver
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"errors"
@@ -223,7 +224,7 @@ func (e *testEnv) command(args ...string) *exec.Cmd {
 	cmd.Dir = e.dir
 	cmd.Env = append([]string{
 		envApp + "=" + e.traits, "DMICRO_RUN_DIR=" + e.dir, "HOME=" + e.dir, "PATH=" + os.Getenv("PATH"),
-		"TMPDIR=" + e.dir, "LANG=C", "GOCOVERDIR=" + e.dir,
+		"TMPDIR=" + e.dir, "LANG=C", "GOCOVERDIR=" + cmp.Or(os.Getenv("DMICRO_COVERDIR"), e.dir), // "make cover" counts what applications run
 		"GORACE=atexit_sleep_ms=0", // or each process under the race detector takes a second to end
 	}, e.extra...)
 	return cmd
