@@ -20,7 +20,7 @@ const (
 	figuresPeriod = 2 * time.Second        // between rounds of questions when nobody looks at a page
 	figuresTime   = 500 * time.Millisecond // of a round; who does not answer counts with what it said before
 	figuresFresh  = 100 * time.Millisecond // how old a round may be for whoever looks at a page
-	emptyRounds   = 5                      // after which a page that no worker has is taken down
+	emptyTime     = 5 * time.Second        // after which a page that no worker has is taken down
 	maxSumPages   = 64
 	maxLastFile   = maxPages * 2 * maxPacked
 )
@@ -43,7 +43,7 @@ type sumPage struct {
 	page   metrics.Page
 	sum    *metrics.Sum      // nil if figures of this format cannot be added up
 	shown  metrics.Published // nil while it is not
-	empty  int               // rounds since a worker has had it
+	empty  time.Time         // since when no worker has it; zero while one does
 	wanted bool              // in this round
 	grief  string            // the last that was logged
 }
@@ -148,12 +148,12 @@ func (f *figures) round(ctx context.Context) (down []metrics.Published) {
 	settled := f.settled(answered)
 	for _, p := range f.pages {
 		if p.wanted {
-			p.empty = 0
+			p.empty = time.Time{}
 			f.show(p)
-		} else if settled {
-			p.empty++
+		} else if settled && p.empty.IsZero() {
+			p.empty = time.Now()
 		}
-		if p.shown != nil && p.empty >= emptyRounds {
+		if p.shown != nil && settled && !p.empty.IsZero() && time.Since(p.empty) >= emptyTime {
 			down = append(down, p.shown)
 			p.shown = nil
 		}

@@ -107,14 +107,16 @@ func (e *figuresEnv) figure(series string) float64 {
 	if err != nil {
 		e.t.Fatal(err)
 	}
+	return figureIn(text, series)
+}
+
+// figureIn is figure of a page that was read.
+func figureIn(text, series string) float64 {
 	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(text)
 	if m == nil {
 		return 0
 	}
-	n, err := strconv.ParseFloat(m[1], 64)
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	n, _ := strconv.ParseFloat(m[1], 64) // what is no number fails as 0
 	return n
 }
 
@@ -168,20 +170,19 @@ func TestMasterShowsTheSumOfItsWorkers(t *testing.T) {
 		t.Fatalf("the calls were executed by %d and %d, the master is %d", first, other, p.Process.Pid)
 	}
 	e.waitCalls(0, 8)
-	hold := dialApp(t, "tcp", e.peers["tally"])
-	waitFor(t, "the session", func() bool { return e.figure(sessionsSeries) == 1 })
+	hold, lost := dialApp(t, "tcp", e.peers["tally"]), dialApp(t, "tcp", e.peers["count"])
+	waitFor(t, "the sessions", func() bool { return e.figure(sessionsSeries) == 2 })
 
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	_ = lost.ep.Close()
 	e.waitCalls(8, 8)
 	waitFor(t, "another worker", func() bool { pid := e.workers()["countBox"]; return pid != 0 && pid != first })
 	e.waitCalls(8, 8)
 	e.callOnce("count", 2)
 	e.waitCalls(8, 10)
-	if n := e.figure(sessionsSeries); n != 1 {
-		t.Errorf("%v sessions, want that with the worker that lives", n)
-	}
+	waitFor(t, "the gauges of the dead worker to go", func() bool { return e.figure(sessionsSeries) == 1 })
 	_ = hold.ep.Close()
 
 	// Nobody looks between the calls and the end of the workers that executed them.
@@ -430,4 +431,84 @@ func TestSnapshotThatHangsHoldsNobodyUp(t *testing.T) {
 	}
 	close(free)
 	waitFor(t, "the snapshot to end", func() bool { return len(w.turn) == 0 })
+}
+
+func TestPageFollowsWhatWorkersHave(t *testing.T) {
+	t.Parallel()
+	e := newFiguresEnv(t, "multi")
+	e.serve()
+	e.waitPage()
+	e.callOnce("count", 3)
+	e.callOnce("tally", 1)
+	e.waitCalls(0, 4)
+	e.run("ctl", "stop", "count").want(t, codeOK)
+	e.waitCalls(4, 4)
+	e.run("ctl", "stop", "tally").want(t, codeOK)
+	waitFor(t, "the page to be taken down", func() bool { _, err := e.look(); return errors.Is(err, syscall.ECONNREFUSED) })
+	e.run("ctl", "start", "tally").want(t, codeOK)
+	e.waitPage()
+	e.waitCalls(4, 4)
+	e.run("stop").want(t, codeOK)
+}
+
+func TestMasterThatFollowsAKilledOneShowsThePage(t *testing.T) {
+	t.Parallel()
+	e := newFiguresEnv(t, "multi")
+	p := e.serve()
+	e.waitPage()
+	p.signal(syscall.SIGKILL)
+	p.wait()
+	e.serve()
+	e.waitPage()
+	e.callOnce("count", 1)
+	e.waitCalls(0, 1)
+	e.run("stop").want(t, codeOK)
+}
+
+func TestSumNeverGoesBackWhateverHappensToWorkers(t *testing.T) {
+	t.Parallel()
+	e := newFiguresEnv(t, "multi")
+	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nStartRetries = 100\n")
+	e.serve()
+	e.waitPage()
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for before := 0.0; ; {
+				text, err := e.look()
+				n := figureIn(text, callsSeries)
+				if err != nil || n < before {
+					t.Errorf("%v calls on the page, %v before; %v", n, before, err)
+				}
+				before = n
+				select {
+				case <-over:
+					return
+				case <-time.After(20 * time.Millisecond):
+				}
+			}
+		})
+	}
+	c := dialApp(t, "tcp", e.peers["count"])
+	for round := range 6 {
+		var pid int
+		waitFor(t, "a worker to answer", func() bool {
+			got, stat := c.do("/work/do", "x")
+			pid = got
+			return stat.OK()
+		})
+		switch round % 3 {
+		case 0:
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		case 1:
+			e.run("reload", "count").want(t, codeOK)
+		case 2:
+			_ = syscall.Kill(pid, syscall.SIGTERM)
+		}
+		waitFor(t, "the worker to end", func() bool { return !alive(pid) })
+	}
+	close(over)
+	wg.Wait()
+	e.run("stop").want(t, codeOK)
 }
