@@ -14,7 +14,7 @@ TOOL      := $(GO) tool -modfile=tools/go.mod
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := check
 
-.PHONY: check help demo test lint fmt vet staticcheck layers race soak fuzz bench cover build cross clean bench-peers bench-features bench-transports bench-scale site
+.PHONY: check help demo test lint fmt vet staticcheck layers race soak fuzz bench cover build cross clean bench-peers bench-features bench-transports bench-scale browser site
 
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
@@ -91,6 +91,9 @@ cross: ## compile packages and tests for PLATFORMS="linux darwin windows"
 		GOOS=$$os CGO_ENABLED=0 $(GO) build $$(GOOS=$$os $(LIBRARIES)) && \
 		GOOS=$$os CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
 	done
+
+browser: ## the page of examples/websocket in a headless Chromium, which is fetched if there is none
+	@GO='$(GO)' sh examples/websocket/browser.sh
 
 site: ## the documentation as a web site, in .cache/site
 	@echo "== site (the first time compiles the generator, which takes some minutes)"

@@ -85,7 +85,7 @@ func browser(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("no Chromium here: the page is not tested in a browser")
+	t.Skip("no Chromium here: the page is not tested in a browser; make browser fetches one")
 	return ""
 }
 
