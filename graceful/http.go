@@ -13,6 +13,10 @@ import (
 // httpQuiet is how long a connection must have been silent before it counts as idle.
 const httpQuiet = time.Second
 
+// httpSettle is how long a drain takes at least: a connection that was accepted in the last moment may still be on its way
+// through Accept, and is not known yet.
+const httpSettle = 100 * time.Millisecond
+
 // httpPoll is how often connections are looked at while a server drains.
 const httpPoll = 10 * time.Millisecond
 
@@ -31,19 +35,12 @@ const httpPoll = 10 * time.Millisecond
 type HTTPDrain struct {
 	leaving atomic.Bool
 
-	mu        sync.Mutex
-	listeners []net.Listener
-	accepting int // calls of Accept that have not returned
-	conns     map[*httpConn]struct{}
+	mu    sync.Mutex
+	conns map[*httpConn]struct{}
 }
 
 // Listener returns ln with its connections watched. With TLS, it goes below tls.NewListener.
-func (d *HTTPDrain) Listener(ln net.Listener) net.Listener {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.listeners = append(d.listeners, ln)
-	return &httpListener{ln, d}
-}
+func (d *HTTPDrain) Listener(ln net.Listener) net.Listener { return &httpListener{ln, d} }
 
 // Handler returns h with the answers of a server that leaves asking the client to come back with a new connection.
 func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
@@ -59,18 +56,11 @@ func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
 // and sets the header by itself.
 func (d *HTTPDrain) Leaving() bool { return d.leaving.Load() }
 
-// Wait closes the listeners and returns when every connection is closed or has been silent for a second, also one that
-// was accepted in the last moment, so that Shutdown interrupts nobody. The error is that of ctx; Shutdown is due then
-// all the same.
+// Wait returns when every connection is closed or has been silent for a second, also one that was accepted in the last
+// moment, so that Shutdown interrupts nobody. Call it when nothing is accepted any more. The error is that of ctx;
+// Shutdown is due then all the same.
 func (d *HTTPDrain) Wait(ctx context.Context) error {
 	d.leaving.Store(true)
-	d.mu.Lock()
-	listeners := d.listeners
-	d.listeners = nil
-	d.mu.Unlock()
-	for _, ln := range listeners {
-		_ = ln.Close() // the hand-over has closed most of them
-	}
 	began := time.Now()
 	tick := time.NewTicker(httpPoll)
 	defer tick.Stop()
@@ -89,8 +79,8 @@ func (d *HTTPDrain) Wait(ctx context.Context) error {
 func (d *HTTPDrain) quiet(began time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.accepting > 0 {
-		return false // a connection may be on its way through Accept
+	if time.Since(began) < httpSettle {
+		return false
 	}
 	if len(d.conns) == 0 {
 		return true
@@ -112,23 +102,18 @@ type httpListener struct {
 }
 
 func (l *httpListener) Accept() (net.Conn, error) {
-	d := l.drain
-	d.mu.Lock()
-	d.accepting++
-	d.mu.Unlock()
 	conn, err := l.Listener.Accept()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.accepting--
 	if err != nil {
 		return nil, err
 	}
-	c := &httpConn{Conn: conn, drain: d}
+	c := &httpConn{Conn: conn, drain: l.drain}
 	c.touch()
-	if d.conns == nil {
-		d.conns = make(map[*httpConn]struct{})
+	l.drain.mu.Lock()
+	defer l.drain.mu.Unlock()
+	if l.drain.conns == nil {
+		l.drain.conns = make(map[*httpConn]struct{})
 	}
-	d.conns[c] = struct{}{}
+	l.drain.conns[c] = struct{}{}
 	return c, nil
 }
 

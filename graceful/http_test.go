@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -114,56 +115,43 @@ func poll(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// lateConn is a listener whose Accept has a connection in its hands when Close is called, as the system's may.
+// lateConn is a listener whose Accept has a connection in its hands when the drain begins.
 type lateConn struct {
 	net.Listener
-	conn           net.Conn
-	closed, accept chan struct{}
+	conn   net.Conn
+	accept chan struct{}
 }
 
 func (l *lateConn) Accept() (net.Conn, error) {
 	<-l.accept
-	if conn := l.conn; conn != nil {
-		l.conn = nil
-		return conn, nil
-	}
-	return nil, net.ErrClosed
-}
-
-func (l *lateConn) Close() error {
-	close(l.closed)
-	return nil
+	return l.conn, nil
 }
 
 func TestDrainWaitsForTheConnectionOfTheLastMoment(t *testing.T) {
 	t.Parallel()
-	ours, peer := net.Pipe()
-	defer peer.Close()
-	ln := &lateConn{conn: ours, closed: make(chan struct{}), accept: make(chan struct{})}
-	var drain HTTPDrain
-	watched := drain.Listener(ln)
-	accepted := make(chan net.Conn, 1)
-	go func() {
-		conn, _ := watched.Accept()
-		accepted <- conn
-	}()
-	poll(t, "Accept", func() bool {
-		drain.mu.Lock()
-		defer drain.mu.Unlock()
-		return drain.accepting == 1
+	synctest.Test(t, func(t *testing.T) {
+		ours, peer := net.Pipe()
+		defer peer.Close()
+		ln := &lateConn{conn: ours, accept: make(chan struct{})}
+		var drain HTTPDrain
+		watched := drain.Listener(ln)
+		waited := make(chan error, 1)
+		go func() { waited <- drain.Wait(context.Background()) }()
+		time.Sleep(httpSettle / 2)
+		close(ln.accept)
+		conn, err := watched.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * httpSettle)
+		select {
+		case <-waited:
+			t.Fatal("the drain did not wait for a connection that nobody has answered")
+		default:
+		}
+		_ = conn.Close()
+		if err := <-waited; err != nil {
+			t.Error(err)
+		}
 	})
-	waited := make(chan error, 1)
-	go func() { waited <- drain.Wait(context.Background()) }()
-	<-ln.closed
-	close(ln.accept)
-	conn := <-accepted
-	select {
-	case <-waited:
-		t.Fatal("the drain did not wait for a connection that nobody has answered")
-	case <-time.After(5 * httpPoll):
-	}
-	_ = conn.Close()
-	if err := <-waited; err != nil {
-		t.Error(err)
-	}
 }

@@ -188,6 +188,7 @@ func (c *Conn) condemn(code int) {
 
 // linger waits for the peer to notice that it was closed.
 func (c *Conn) linger() {
+	c.wire.out.settle(controlWait)
 	if half, ok := c.wire.Conn.(proto.WriteCloser); ok {
 		_ = half.CloseWrite() // fails where the connection has gone, and then there is nothing to wait for
 	}
@@ -238,6 +239,7 @@ func (c *Conn) Close() error {
 		close(c.closed)
 		c.pings.stop()
 		c.sendClose()
+		c.wire.out.settle(closeWait)
 		if err := c.wire.Conn.Close(); c.cutReason() == nil {
 			c.err = err
 		}

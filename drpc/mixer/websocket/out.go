@@ -37,6 +37,10 @@ const (
 	maxCopy = 8 << 10
 	// controlWait is how long a control frame may take to be written.
 	controlWait = time.Second
+	// closeWait is how long Close waits for who is writing at that moment, so that the close frame gets out behind. Who
+	// writes to a peer that does not read is not waited for.
+	closeWait   = 20 * time.Millisecond
+	settlePause = time.Millisecond
 )
 
 var (
@@ -233,6 +237,16 @@ func (o *out) flushControls() error {
 		}
 	}
 	return nil
+}
+
+// settle waits until no control frame waits any more, because somebody else was writing when it was sent, and at most
+// for so long. What comes after it may end the sending.
+func (o *out) settle(patience time.Duration) {
+	for end := time.Now().Add(patience); o.waiting.Load() && time.Now().Before(end); time.Sleep(settlePause) {
+		if o.flushControls() != nil {
+			return
+		}
+	}
 }
 
 // closing reports whether a close frame was written, or waits for it.

@@ -125,15 +125,18 @@ func (s *Server) ListenAndServe(protoFunc ...proto.ProtoFunc) (err error) {
 		_ = ln.Close() // the server is closed: that counts
 		return drpc.ErrListenClosed
 	}
-	defer s.untrack(ln)
+	untrack := sync.OnceFunc(func() { s.untrack(ln) })
+	defer untrack()
 	if err = s.afterListen(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close())
 	}
 	logger.Infof(context.Background(), "listening for websockets on %s %s", ln.Addr().Network(), ln.Addr())
+	accepting := ln
 	if s.TLSConfig() != nil {
-		ln = tls.NewListener(ln, &tls.Config{GetConfigForClient: s.currentTLS, MinVersion: tls.VersionTLS12})
+		accepting = tls.NewListener(ln, &tls.Config{GetConfigForClient: s.currentTLS, MinVersion: tls.VersionTLS12})
 	}
-	err = srv.Serve(ln)
+	err = srv.Serve(accepting)
+	untrack() // nobody listens any more, whatever is waited for
 	if errors.Is(err, http.ErrServerClosed) || s.isClosing() {
 		_ = s.Drain(context.Background()) // waits for the end that has begun, or the caller would hasten it by its Close
 		return drpc.ErrListenClosed
