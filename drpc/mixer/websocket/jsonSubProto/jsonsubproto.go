@@ -17,7 +17,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/mixer/websocket/internal/wsframe"
 	"github.com/osgochina/dmicro/drpc/proto"
 )
 
@@ -32,57 +32,8 @@ var ErrBinaryFilter = fmt.Errorf("a transfer filter makes a body: %w", proto.Err
 
 var errNoObject = errors.New("not a JSON object")
 
+var format = &wsframe.Format{ID: id, Name: name, Append: appendObject, Parse: parseObject}
+
 // NewJSONSubProtoFunc returns what makes the protocol instance of one session. It is of use only inside a websocket, which
 // knows where a message ends.
-func NewJSONSubProtoFunc() proto.ProtoFunc {
-	return func(rw proto.IOWithReadBuffer) proto.Proto { return &jsonSubProto{rw: rw} }
-}
-
-type jsonSubProto struct {
-	rw     proto.IOWithReadBuffer
-	reader proto.FrameReader
-}
-
-var _ proto.Framer = (*jsonSubProto)(nil)
-
-// Version returns the id and the name of the protocol.
-func (*jsonSubProto) Version() (byte, string) { return id, name }
-
-// Pack writes m as one frame.
-func (p *jsonSubProto) Pack(m proto.Message) error { return proto.PackFrame(p.rw, p, m) }
-
-// Unpack reads one frame into m: what comes with one read.
-func (p *jsonSubProto) Unpack(m proto.Message) error {
-	return p.reader.Unpack(p.rw, p, message.From(m))
-}
-
-// AppendFrame appends the frame of m to dst.
-func (*jsonSubProto) AppendFrame(dst []byte, m *message.Msg) ([]byte, error) {
-	frame, err := appendObject(dst, m)
-	if err == nil {
-		err = message.CheckSize(uint64(len(frame)-len(dst)), m.SizeLimit())
-	}
-	if err == nil {
-		err = m.SetSize(uint32(len(frame) - len(dst)))
-	}
-	if err != nil {
-		return dst, wrap(err)
-	}
-	return frame, nil
-}
-
-// FrameLen takes all of head for the frame.
-func (*jsonSubProto) FrameLen(head []byte, _ int) (int, error) { return len(head), nil }
-
-// ParseFrame parses frame into m.
-func (*jsonSubProto) ParseFrame(frame []byte, m *message.Msg) error {
-	if err := m.SetSize(uint32(len(frame))); err != nil {
-		return wrap(err)
-	}
-	if err := parseObject(frame, m); err != nil {
-		return wrap(err)
-	}
-	return nil
-}
-
-func wrap(err error) error { return fmt.Errorf("json sub-protocol: %w", err) }
+func NewJSONSubProtoFunc() proto.ProtoFunc { return format.New }
