@@ -59,8 +59,9 @@ func TestTwoMegabytesThatInflateToFourGibibytesCostNothing(t *testing.T) {
 	wg.Wait()
 	stop()
 	f.alone()
-	// Each of the three may hold what came, and twice what it may inflate to.
-	if h, s := allocated(); h > heap+32<<20 || s > sys+128<<20 {
+	// Each of the three may hold what came, and twice what it may inflate to. The runtime takes memory 64 MiB at a time and
+	// returns it late, so what it has taken says less, but 4 GiB show.
+	if h, s := allocated(); h > heap+32<<20 || s > sys+512<<20 {
 		t.Errorf("heap and stacks grew by %d MiB, all memory by %d MiB", (int64(h)-int64(heap))>>20, (int64(s)-int64(sys))>>20)
 	}
 	f.serves()
