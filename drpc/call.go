@@ -3,17 +3,14 @@ package drpc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gogf/gf/v2/container/gmap"
 
-	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
-	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/bufpool"
 	"github.com/osgochina/dmicro/internal/clock"
 )
@@ -44,33 +41,10 @@ type callCmd struct {
 	hooked bool
 }
 
-// asyncCall is what a call of AsyncCall needs beside others.
-type asyncCall struct {
-	done    chan struct{}
-	notify  chan<- CallCmd
-	stages  atomic.Int32
-	counted bool        // as work of the session
-	expires func() bool // stops the timer or the watch on the context
-}
-
-// Stages of an asynchronous call: it is completed when both are reached, by whoever comes second, so that AfterWrite
-// hooks come before the reply is looked at.
-const (
-	stageWritten  int32 = 1
-	stageAnswered int32 = 2
-)
-
 var (
 	_ CallCmd  = (*callCmd)(nil)
 	_ WriteCtx = (*callCmd)(nil)
 )
-
-// closedChan is the Done channel of calls that were over before anybody could ask.
-var closedChan = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
 
 // callBatch is how many calls are allocated together. The garbage collector frees them together, too, so that somebody
 // who keeps a call keeps what a few others were about: no more of them than that saves.
@@ -130,62 +104,6 @@ func (s *session) Call(serviceMethod string, args, result any, setting ...messag
 	return c
 }
 
-// AsyncCall starts a call.
-func (s *session) AsyncCall(serviceMethod string, args, result any, callCmdChan chan<- CallCmd, setting ...message.MsgSetting) CallCmd {
-	if callCmdChan == nil {
-		callCmdChan = make(chan CallCmd, 10)
-	} else if cap(callCmdChan) == 0 {
-		panic("*session.AsyncCall(): callCmdChan channel is unbuffered")
-	}
-	c := s.newCall(serviceMethod, args, result, setting) // may panic with a setting, and then nothing has begun
-	c.async = &asyncCall{done: make(chan struct{}), notify: callCmdChan, counted: s.begin()}
-	ctx, cancel := c.bounded()
-	l, sent, stat := c.tryLaunch(ctx)
-	if stat == nil && !sent {
-		s.ep.workers.submit(&lateCall{c, ctx, cancel})
-	} else {
-		c.launched(ctx, cancel, l, stat)
-	}
-	return c
-}
-
-// lateCall is an asynchronous call whose session is between two connections: a worker waits for the next one, as its
-// caller must not.
-type lateCall struct {
-	c      *callCmd
-	ctx    context.Context
-	cancel context.CancelFunc
-}
-
-func (p *lateCall) run() {
-	l, stat := p.c.transmit(p.ctx)
-	p.c.launched(p.ctx, p.cancel, l, stat)
-}
-
-// launched sees to it that an asynchronous call ends: it failed with stat, or is under way over l.
-func (c *callCmd) launched(ctx context.Context, cancel context.CancelFunc, l *link, stat *Status) {
-	if stat != nil {
-		if cancel != nil {
-			cancel()
-		}
-		c.fail(stat)
-		c.sess.ep.workers.submit((*failedCall)(c))
-		return
-	}
-	if ctx.Done() != nil {
-		c.expireWith(ctx, cancel, l)
-	}
-	if c.reach(stageWritten) {
-		c.sess.ep.workers.submit(c)
-	}
-}
-
-// failedCall finishes, on a worker, a call that never left. The caller may not read its channel before AsyncCall
-// returns.
-type failedCall callCmd
-
-func (f *failedCall) run() { (*callCmd)(f).finish() }
-
 // bounded returns the context that ends the call: that of the message and the context age, whichever ends first. It
 // costs nothing where neither is set.
 func (c *callCmd) bounded() (context.Context, context.CancelFunc) {
@@ -213,18 +131,6 @@ func (c *callCmd) launch(ctx context.Context) (*link, *Status) {
 		return nil, stat
 	}
 	return c.transmit(ctx)
-}
-
-// tryLaunch is launch that does not wait for a connection: without a status and not sent, transmit is to go on.
-func (c *callCmd) tryLaunch(ctx context.Context) (l *link, sent bool, stat *Status) {
-	if stat = c.prepare(ctx); stat != nil {
-		return nil, false, stat
-	}
-	if l, _, stat = c.sess.tryAcquire(); l == nil {
-		return nil, false, stat
-	}
-	sent, stat = c.sendOver(ctx, l)
-	return l, sent, stat
 }
 
 // prepare is what happens once before a call is sent, over however many connections that is tried.
@@ -337,21 +243,6 @@ func (c *callCmd) arrive() {
 	}
 }
 
-// expireWith ends an asynchronous call with its context.
-func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *link) {
-	stop := context.AfterFunc(ctx, func() {
-		if l.pending.take(c.output.Seq()) == c {
-			c.deliver(nil, c.givenUp(ctx, l))
-		}
-	})
-	c.async.expires = func() bool {
-		if cancel != nil {
-			defer cancel()
-		}
-		return stop()
-	}
-}
-
 // deliver hands the outcome over. The caller has taken c out of the pending table.
 func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
 	c.reply, c.stat = reply, stat
@@ -370,21 +261,6 @@ func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
 	} else {
 		c.sess.ep.workers.submit(c)
 	}
-}
-
-// reach notes a stage of an asynchronous call. It reports whether that was the last one, whose goroutine then sees to
-// the completion.
-func (c *callCmd) reach(stage int32) bool {
-	return c.async.stages.Or(stage)|stage == stageWritten|stageAnswered
-}
-
-// run completes an asynchronous call on a worker.
-func (c *callCmd) run() {
-	if expires := c.async.expires; expires != nil {
-		expires()
-	}
-	c.settle()
-	c.finish()
 }
 
 // fail ends a call that has no reply.
@@ -472,131 +348,3 @@ func (c *callCmd) conclude() {
 	c.observe()
 	c.final.Store(true)
 }
-
-// finish makes an asynchronous call known as done.
-func (c *callCmd) finish() {
-	c.conclude()
-	// A channel that nobody reads holds this worker up, but neither the session nor its Close.
-	if c.async.counted {
-		c.sess.end()
-	}
-	c.async.notify <- c
-	close(c.async.done) // after the channel, as callers rely on
-}
-
-// TraceEndpoint returns the endpoint that calls.
-func (c *callCmd) TraceEndpoint() (Endpoint, bool) { return c.sess.ep, true }
-
-// TraceSession returns the session.
-func (c *callCmd) TraceSession() (Session, bool) { return c.sess, true }
-
-// Context returns the context of the message.
-func (c *callCmd) Context() context.Context { return c.output.Context() }
-
-// Output returns the message sent.
-func (c *callCmd) Output() message.Message { return &c.output }
-
-// StatusOK reports whether the call was successful so far.
-func (c *callCmd) StatusOK() bool { return c.Status().OK() }
-
-// Status returns the outcome of the call, nil before it is done.
-func (c *callCmd) Status() *Status {
-	if !c.final.Load() {
-		return nil
-	}
-	return c.stat
-}
-
-// Done returns a channel that closes when the call is done.
-func (c *callCmd) Done() <-chan struct{} {
-	if c.async == nil {
-		return closedChan
-	}
-	return c.async.done
-}
-
-// Reply waits and returns the result and the status.
-func (c *callCmd) Reply() (any, *Status) {
-	<-c.Done()
-	return c.result, c.stat
-}
-
-// InputBodyCodec waits and returns the codec of the reply.
-func (c *callCmd) InputBodyCodec() byte {
-	<-c.Done()
-	return c.inputCodec
-}
-
-// InputMeta waits and returns the meta of the reply.
-func (c *callCmd) InputMeta() *gmap.Map {
-	<-c.Done()
-	if c.inputMeta == nil {
-		return gmap.New(true)
-	}
-	return c.inputMeta
-}
-
-// CostTime waits and returns how long the call took.
-func (c *callCmd) CostTime() time.Duration {
-	<-c.Done()
-	return c.cost
-}
-
-// Endpoint, Session, IP, RealIP and Swap make the call the context of its write hooks.
-
-// Endpoint returns the endpoint that calls.
-func (c *callCmd) Endpoint() Endpoint { return c.sess.ep }
-
-// Session returns the session.
-func (c *callCmd) Session() CtxSession { return c.sess }
-
-// IP returns the address of the peer.
-func (c *callCmd) IP() string { return c.sess.RemoteAddr().String() }
-
-// RealIP returns the address that the call says it comes from, else IP.
-func (c *callCmd) RealIP() string { return realIP(&c.output, c.sess) }
-
-// Swap returns the values of this call.
-func (c *callCmd) Swap() *gmap.Map {
-	if c.swap == nil {
-		c.swap = c.sess.copySwap()
-	}
-	return c.swap
-}
-
-func realIP(m *message.Msg, s *session) string {
-	if v := m.PeekMeta(message.MetaRealIP); v != nil {
-		if ip := fmt.Sprint(v); ip != "" {
-			return ip
-		}
-	}
-	return s.RemoteAddr().String()
-}
-
-// NewFakeCallCmd returns a call that is done with stat, for what fails before there is a session to call over.
-func NewFakeCallCmd(serviceMethod string, arg, result any, stat *Status) CallCmd {
-	f := &fakeCall{result: result, stat: stat}
-	f.output.SetMType(message.TypeCall)
-	f.output.SetServiceMethod(serviceMethod)
-	f.output.SetBody(arg)
-	return f
-}
-
-// fakeCall is a call that never had a session.
-type fakeCall struct {
-	output message.Msg
-	result any
-	stat   *status.Status
-}
-
-func (f *fakeCall) TraceEndpoint() (Endpoint, bool) { return nil, false }
-func (f *fakeCall) TraceSession() (Session, bool)   { return nil, false }
-func (f *fakeCall) Context() context.Context        { return f.output.Context() }
-func (f *fakeCall) Output() message.Message         { return &f.output }
-func (f *fakeCall) StatusOK() bool                  { return f.stat.OK() }
-func (f *fakeCall) Status() *Status                 { return f.stat }
-func (f *fakeCall) Done() <-chan struct{}           { return closedChan }
-func (f *fakeCall) Reply() (any, *Status)           { return f.result, f.stat }
-func (f *fakeCall) InputBodyCodec() byte            { return codec.NilCodecID }
-func (f *fakeCall) InputMeta() *gmap.Map            { return gmap.New(true) }
-func (f *fakeCall) CostTime() time.Duration         { return 0 }

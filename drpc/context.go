@@ -2,6 +2,7 @@ package drpc
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -235,4 +236,13 @@ func (c *handlerCtx) BuildBody(v any) (byte, error) {
 	defer c.input.SetBody(target)
 	c.input.SetBody(v)
 	return c.input.BodyCodec(), c.input.DecodeBody()
+}
+
+func realIP(m *message.Msg, s *session) string {
+	if v := m.PeekMeta(message.MetaRealIP); v != nil {
+		if ip := fmt.Sprint(v); ip != "" {
+			return ip
+		}
+	}
+	return s.RemoteAddr().String()
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
@@ -158,4 +161,44 @@ func (s *session) EarlyCall(serviceMethod string, args, reply any, callSetting .
 		return in.Status()
 	}
 	return nil
+}
+
+// ControlFD calls f with the file descriptor of the connection.
+func (s *session) ControlFD(f func(fd uintptr)) error {
+	if l := s.current(); l != nil {
+		return l.sock.ControlFD(f)
+	}
+	return errors.New("session has no connection")
+}
+
+// GetProtoFunc returns the protocol of the session.
+func (s *session) GetProtoFunc() proto.ProtoFunc {
+	protoFunc := s.protoFunc
+	if l := s.current(); l != nil {
+		protoFunc = *l.protoFunc.Load()
+	}
+	if len(protoFunc) > 0 && protoFunc[0] != nil {
+		return protoFunc[0]
+	}
+	return socket.DefaultProtoFunc()
+}
+
+// ModifySocket puts another connection, another protocol or both in place. What it changes is of this connection: the
+// next one begins as this one did, so that AfterDial finds it the same each time.
+func (s *session) ModifySocket(fn func(conn net.Conn) (net.Conn, proto.ProtoFunc)) {
+	l := s.early.Load()
+	if l == nil {
+		logWarnf("ModifySocket: the session is up already, nothing was changed (session %s)", s.ID())
+		return
+	}
+	conn, pf := fn(l.sock.Unread())
+	if pf != nil {
+		l.protoFunc.Store(&[]socket.ProtoFunc{pf}) // a slice of our own: the endpoint's is shared
+	}
+	if conn != nil || pf != nil {
+		l.sock.Reset(conn, *l.protoFunc.Load()...)
+		if l.isGone() {
+			_ = l.sock.Close() // a Close of meanwhile has closed the connection before, and not this one
+		}
+	}
 }
