@@ -33,7 +33,11 @@ type BaseEndpoint interface {
 	// verify servers unless insecureSkipVerifyForClient is true. The files are read again when they have changed; see
 	// TLSFiles.
 	SetTLSConfigFromFile(tlsCertFile string, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error
-	// TLSConfig returns the TLS configuration, nil if there is none. It must not be changed.
+	// SetTLSFiles sets the TLS configuration of connections made from now on, both ways, from PEM files, which are read
+	// again when they have changed: the certificate and the authorities. It fails as TLSFiles.Follow does, and leaves the
+	// configuration as it was then.
+	SetTLSFiles(files TLSFiles) error
+	// TLSConfig returns the TLS configuration of the next connection, nil if there is none. It must not be changed.
 	TLSConfig() *tls.Config
 	// PluginContainer returns the plugins of the endpoint.
 	PluginContainer() *PluginContainer

@@ -137,12 +137,12 @@ func TestFilesThatAreYoungAreReadOnceMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	certPEM, keyPEM := a.PEM(a.Issue("later"))
-	pemPair{t, f.paths[0], f.paths[1]}.write(certPEM, keyPEM)
-	f.seen, _ = f.look() // as if nothing showed
+	pemPair{t, f.files.paths[0], f.files.paths[1]}.write(certPEM, keyPEM)
+	f.files.seen, _ = f.files.look() // as if nothing showed
 	if cert, _ := f.current(); cert.Leaf.Subject.CommonName != "first" {
 		t.Error("they are read with each handshake")
 	}
-	f.read = f.read.Add(-settleTime)
+	f.files.read = f.files.read.Add(-settleTime)
 	if cert, _ := f.current(); cert.Leaf.Subject.CommonName != "later" {
 		t.Error("they are not read again")
 	}
@@ -300,12 +300,12 @@ func TestCertificateOfNoUseIsLoggedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pemPair{t, f.paths[0], f.paths[1]}.write([]byte("half a"), nil)
+	pemPair{t, f.files.paths[0], f.files.paths[1]}.write([]byte("half a"), nil)
 	for range 3 {
 		if cert, err := f.current(); err != nil || cert == nil {
 			t.Error(err)
 		}
-		f.read = f.read.Add(-settleTime) // look again
+		f.files.read = f.files.read.Add(-settleTime) // look again
 	}
 	const text = "cannot be used, the one before serves on"
 	if n := lines.count(text); n != 1 {

@@ -21,7 +21,7 @@ type endpoint struct {
 	plugins *PluginContainer
 	hub     *hub
 	workers *workers
-	tls     atomic.Pointer[tls.Config]
+	tls     atomic.Pointer[func() *tls.Config]
 	number  uint64 // in the registry of live endpoints
 	meters  meters
 

@@ -10,21 +10,35 @@ import (
 )
 
 // SetTLSConfig sets the TLS configuration of connections made from now on.
-func (e *endpoint) SetTLSConfig(tlsConfig *tls.Config) { e.tls.Store(tlsConfig) }
+func (e *endpoint) SetTLSConfig(tlsConfig *tls.Config) {
+	e.followTLS(func() *tls.Config { return tlsConfig })
+}
 
-// TLSConfig returns the TLS configuration.
-func (e *endpoint) TLSConfig() *tls.Config { return e.tls.Load() }
-
-// SetTLSConfigFromFile sets the TLS configuration from PEM files; see TLSFiles.
-func (e *endpoint) SetTLSConfigFromFile(tlsCertFile, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error {
-	cfg, err := TLSFiles{
-		Cert: tlsCertFile, Key: tlsKeyFile,
-		InsecureSkipVerify: len(insecureSkipVerifyForClient) > 0 && insecureSkipVerifyForClient[0],
-	}.Config()
+// SetTLSFiles sets the TLS configuration from PEM files, and follows them.
+func (e *endpoint) SetTLSFiles(files TLSFiles) error {
+	current, err := files.Follow()
 	if err != nil {
 		return err
 	}
-	e.SetTLSConfig(cfg)
+	e.followTLS(current)
+	return nil
+}
+
+// SetTLSConfigFromFile sets the TLS configuration from PEM files; see TLSFiles.
+func (e *endpoint) SetTLSConfigFromFile(tlsCertFile, tlsKeyFile string, insecureSkipVerifyForClient ...bool) error {
+	return e.SetTLSFiles(TLSFiles{
+		Cert: tlsCertFile, Key: tlsKeyFile,
+		InsecureSkipVerify: len(insecureSkipVerifyForClient) > 0 && insecureSkipVerifyForClient[0],
+	})
+}
+
+func (e *endpoint) followTLS(current func() *tls.Config) { e.tls.Store(&current) }
+
+// TLSConfig returns the TLS configuration of the next connection.
+func (e *endpoint) TLSConfig() *tls.Config {
+	if current := e.tls.Load(); current != nil {
+		return (*current)()
+	}
 	return nil
 }
 

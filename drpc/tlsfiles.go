@@ -2,10 +2,7 @@ package drpc
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
 )
 
 // ErrNoAuthority says that a file of authorities has no certificate in it.
@@ -19,7 +16,9 @@ type TLSFiles struct {
 	// they have changed; while the two do not fit, those of before serve on, and the log says so once.
 	Cert, Key string
 	// CA has the authorities that the peer's certificate must come from, instead of those of the system. With it a server
-	// demands a certificate of each client: both sides prove who they are. It is read once.
+	// demands a certificate of each client: both sides prove who they are. It is looked at for each connection, and read
+	// again when it has changed, by Follow and Endpoint.SetTLSFiles; while it is of no use, as when it is empty or ends in the
+	// middle of a certificate, those of before count on, and the log says so once. Connections that there are stay.
 	CA string
 	// ServerName is the name that a client expects in the certificate of the server; by default the host that it dials.
 	ServerName string
@@ -28,10 +27,11 @@ type TLSFiles struct {
 	InsecureSkipVerify bool
 }
 
-// Config reads the files. The configuration needs TLS 1.2 or newer, and follows the files of the certificate for as long as
-// it is used. The error says which file is of no use: for one that is missing it is an os.ErrNotExist, for authorities
-// without any an ErrNoAuthority.
-func (f TLSFiles) Config() (*tls.Config, error) {
+// Follow reads the files, and returns a function that returns the configuration for the next connection, whose
+// certificate and authorities are those that the files have by then. It needs TLS 1.2 or newer. The function may be called
+// concurrently; what it returns must not be changed, and is the same as long as the authorities are. The error says which
+// file is of no use: for one that is missing it is an os.ErrNotExist, for authorities without any an ErrNoAuthority.
+func (f TLSFiles) Follow() (func() *tls.Config, error) {
 	cfg := &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: f.ServerName, InsecureSkipVerify: f.InsecureSkipVerify,
 	}
@@ -42,24 +42,22 @@ func (f TLSFiles) Config() (*tls.Config, error) {
 		}
 		cfg.GetCertificate, cfg.GetClientCertificate = cert.forServer, cert.forClient
 	}
-	if f.CA != "" {
-		pool, err := authorities(f.CA)
-		if err != nil {
-			return nil, err
-		}
-		cfg.RootCAs, cfg.ClientCAs, cfg.ClientAuth = pool, pool, tls.RequireAndVerifyClientCert
+	if f.CA == "" {
+		return func() *tls.Config { return cfg }, nil
 	}
-	return cfg, nil
+	ca, err := openAuthorityFile(f.CA, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return ca.config, nil
 }
 
-func authorities(path string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(path)
+// Config is the first configuration that the function of Follow returns: it follows the files of the certificate for as long
+// as it is used, and keeps the authorities of now.
+func (f TLSFiles) Config() (*tls.Config, error) {
+	current, err := f.Follow()
 	if err != nil {
-		return nil, fmt.Errorf("TLS authorities: %w", err)
+		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("TLS authorities: %s: %w", path, ErrNoAuthority)
-	}
-	return pool, nil
+	return current(), nil
 }

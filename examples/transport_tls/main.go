@@ -27,16 +27,15 @@ func main() {
 	makeCertificate(cert, key)
 
 	// For the example one certificate is that of the server, of the client, and of the authority.
-	config, err := drpc.TLSFiles{Cert: cert, Key: key, CA: cert}.Config()
-	demo.Check(err)
+	files := drpc.TLSFiles{Cert: cert, Key: key, CA: cert}
 	server := demo.Endpoint(drpc.EndpointConfig{})
-	server.SetTLSConfig(config)
+	demo.Check(server.SetTLSFiles(files))
 	defer server.Close()
 	drpc.HandleCall(server, "/echo", func(_ drpc.CallCtx, text *string) (string, *drpc.Status) { return *text, nil })
 	addr := demo.Serve(server)
 
 	client := demo.Endpoint(drpc.EndpointConfig{})
-	client.SetTLSConfig(config)
+	demo.Check(client.SetTLSFiles(files))
 	defer client.Close()
 	sess, stat := client.Dial(addr)
 	demo.OK(stat)

@@ -133,8 +133,13 @@ func (a *Authority) PEM(cert tls.Certificate) (certPEM, keyPEM []byte) {
 func (a *Authority) File() string {
 	a.t.Helper()
 	path := filepath.Join(a.t.TempDir(), "ca.pem")
-	a.write(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+	a.write(path, a.Own())
 	return path
+}
+
+// Own returns what the file of the authority's certificate holds.
+func (a *Authority) Own() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
 func (a *Authority) write(path string, b []byte) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,6 +31,11 @@ func secure(p *peers, ca *certtest.Authority) {
 // reach dials with a configuration and calls: with TLS 1.3 a client learns only then that it was refused.
 func (p *peers) reach(cfg *tls.Config) error {
 	p.client.SetTLSConfig(cfg)
+	return p.reaches()
+}
+
+// reaches is reach with the configuration that the client has.
+func (p *peers) reaches() error {
 	sess, stat := p.client.Dial(p.addr.String())
 	if stat != nil {
 		return stat.Cause()
@@ -110,6 +116,54 @@ func tlsFromFiles(t *testing.T, tr Transport) {
 	expect("half a pair", old)
 	write(keyFile, keyPEM)
 	expect("the pair", renewed)
+}
+
+// authoritiesFromFiles changes the file of authorities, once that of the server and once that of the client, while both go on.
+func authoritiesFromFiles(t *testing.T, tr Transport) {
+	old, renewed := certtest.New(t), certtest.New(t)
+	both := append(old.Own(), renewed.Own()...)
+	steps := []struct {
+		what string
+		file []byte
+		good bool // whether a peer with a certificate of the renewed authority is trusted
+	}{
+		{"as it was", old.Own(), false},
+		{"half of the new ones", both[:len(both)-100], false},
+		{"the new ones", both, true},
+		{"nothing in it", nil, true},
+		{"without the renewed one", old.Own(), false},
+		{"the renewed one alone", renewed.Own(), true},
+	}
+	for _, side := range []string{"server", "client"} {
+		p := tr.pair(t)
+		changes := filepath.Join(t.TempDir(), "changes.pem")
+		write := func(b []byte) {
+			if err := os.WriteFile(changes, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(old.Own())
+		follow := func(e drpc.Endpoint, who *certtest.Authority, ca string) {
+			cert, key := who.Files(serverName)
+			if err := e.SetTLSFiles(drpc.TLSFiles{Cert: cert, Key: key, CA: ca, ServerName: serverName}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if side == "server" {
+			follow(p.server, old, changes)
+			follow(p.client, renewed, old.File())
+		} else {
+			follow(p.server, renewed, old.File())
+			follow(p.client, old, changes)
+		}
+		p.listen(t)
+		for _, step := range steps {
+			write(step.file)
+			if err := p.reaches(); (err == nil) != step.good {
+				t.Errorf("%s: %s: %v", side, step.what, err)
+			}
+		}
+	}
 }
 
 // strangers has a server with TLS that gives strangers little time, and a client that is served all the while.

@@ -71,6 +71,7 @@ var checks = []check{
 	{name: "TLS verifies", run: tlsVerifies},
 	{name: "TLS on both sides", run: tlsOnBothSides},
 	{name: "TLS from files that change", run: tlsFromFiles},
+	{name: "TLS with authorities that change", run: authoritiesFromFiles},
 	{name: "silence in the TLS handshake", run: silenceInHandshake, applies: overStreams},
 	{name: "garbage in the TLS handshake", run: garbageInHandshake, applies: overStreams},
 	{name: "garbage after the TLS handshake", run: garbageAfterHandshake, applies: overStreams},
