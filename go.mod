@@ -78,3 +78,7 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261019180522-ce908d29299b // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 )
+
+// No package of it is used, so go mod tidy takes it out: put it back. Without it the programs of those who use this module
+// get the one of 2019, whose packages are those of googleapis/rpc as well, and their go mod tidy fails.
+require google.golang.org/genproto v0.0.0-20261019180522-ce908d29299b // indirect

@@ -1,8 +1,10 @@
 package archtest
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -27,5 +29,20 @@ func TestModulesBesideThisOneRequireWhatItRequires(t *testing.T) {
 				t.Skipf("%v: %s", err, out) // without a network that is no fault of the module
 			}
 		})
+	}
+}
+
+// A library of KCP asks for google.golang.org/genproto as it was before its packages were split over modules. Unless this
+// module asks for a later one, go mod tidy finds the packages in two modules, and fails in every program that uses this one.
+func TestProgramsThatUseThisModuleCanBeTidied(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^(?:require|\t)\s*google\.golang\.org/genproto v0\.0\.0-(\d{14})-`).FindSubmatch(text)
+	const split = "20230530000000"
+	if m == nil || string(m[1]) < split {
+		t.Errorf("go.mod has to require google.golang.org/genproto of after %s, as its comment says", split)
 	}
 }
