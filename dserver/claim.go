@@ -104,7 +104,7 @@ func (f *runFiles) takeOver() error {
 // leave waits until the successor has the pid files: whoever reads them finds a living process at any time. What it
 // does not want is removed by release.
 func (f *runFiles) leave() {
-	for deadline := time.Now().Add(successionTime); f.anyMine() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(successionTime); !f.allPassed() && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	for _, p := range f.pids {
@@ -114,13 +114,13 @@ func (f *runFiles) leave() {
 	}
 }
 
-func (f *runFiles) anyMine() bool {
+func (f *runFiles) allPassed() bool {
 	for _, p := range f.pids {
-		if p.Mine() {
-			return true
+		if !p.Passed() {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 func (f *runFiles) socketPath() string { return filepath.Join(f.dir, f.name+".sock") }

@@ -87,7 +87,7 @@ func (a *app) reloadBySignal(ctx context.Context, name, pidFile string, h *insta
 	if err := h.Signal(reloadSignal); err != nil {
 		return fmt.Errorf("%s [%d]: %w", a.name, h.PID, err)
 	}
-	for !h.Succeeded() {
+	for h.Successor() == 0 {
 		gone, err := h.Gone()
 		switch {
 		case err != nil:

@@ -48,6 +48,8 @@ func (a *app) endCommand(way ending) *cobra.Command {
 	return cmd
 }
 
+// end asks the server to end and waits until it is gone. When it turns out to have handed over to another process, a reload
+// was just going on, and that process is asked as well.
 func (a *app) end(way ending, pidFile string, timeout time.Duration) error {
 	if !signalsSupported {
 		return fmt.Errorf("%s: this system cannot ask another process to stop; press Ctrl-C in its window", way.name)
@@ -56,37 +58,65 @@ func (a *app) end(way ending, pidFile string, timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if err := h.Signal(way.signal); err != nil {
-		return fmt.Errorf("%s [%d]: %w", a.name, h.PID, err)
-	}
-	fmt.Fprintf(a.out, "stopping %s [%d] ", a.name, h.PID)
 	began := time.Now()
-	gone, err := a.waitGone(h, timeout)
-	if h.Succeeded() {
-		// A reload was just over: the signal reached the one that leaves.
-		fmt.Fprintln(a.out)
-		return a.end(way, pidFile, timeout)
+	deadline := began.Add(timeout)
+	var asked []*instance.Holder
+	defer func() {
+		for _, h := range asked {
+			h.Close()
+		}
+	}()
+	for h != nil {
+		asked = append(asked, h)
+		if h, err = a.endHolder(way, pidFile, h, deadline); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(a.out)
-	if err != nil {
-		return err
+	for _, h := range asked {
+		gone, err := a.waitFor(deadline, h.Gone)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			return fmt.Errorf("%s [%d] is still running after %v", a.name, h.PID, timeout)
+		}
+		fmt.Fprintf(a.out, "%s [%d] stopped in %v\n", a.name, h.PID, time.Since(began).Round(time.Millisecond))
 	}
-	if !gone {
-		return fmt.Errorf("%s [%d] is still running after %v", a.name, h.PID, timeout)
-	}
-	fmt.Fprintf(a.out, "%s [%d] stopped in %v\n", a.name, h.PID, time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// waitGone waits until the holder has ended, with a dot now and then.
-func (a *app) waitGone(h *instance.Holder, timeout time.Duration) (bool, error) {
-	deadline := time.Now().Add(timeout)
+// endHolder asks one process to end, and returns when it has ended, has handed over, or the time is up. It returns the
+// process that follows, nil if there is none.
+func (a *app) endHolder(way ending, pidFile string, h *instance.Holder, deadline time.Time) (*instance.Holder, error) {
+	// One that has left already may have a successor that has not put its number into the file yet.
+	if err := h.Signal(way.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return nil, fmt.Errorf("%s [%d]: %w", a.name, h.PID, err)
+	}
+	fmt.Fprintf(a.out, "stopping %s [%d] ", a.name, h.PID)
+	_, err := a.waitFor(deadline, func() (bool, error) {
+		if h.Successor() != 0 {
+			return true, nil
+		}
+		return h.Gone()
+	})
+	fmt.Fprintln(a.out)
+	if err != nil || h.Successor() == 0 {
+		return nil, err
+	}
+	fmt.Fprintf(a.out, "%s [%d] was reloaded just now: process %d followed\n", a.name, h.PID, h.Successor())
+	next, err := a.findHolder(pidFile)
+	if errors.Is(err, instance.ErrNotRunning) {
+		return nil, nil // it has ended, too
+	}
+	return next, err
+}
+
+// waitFor waits until something has happened, with a dot now and then. It reports false when the time is up.
+func (a *app) waitFor(deadline time.Time, happened func() (bool, error)) (bool, error) {
 	dot := time.Now().Add(progressStep)
 	for {
-		gone, err := h.Gone()
-		if gone || err != nil || h.Succeeded() {
-			return gone, err
+		if ok, err := happened(); ok || err != nil {
+			return ok, err
 		}
 		now := time.Now()
 		if !now.Before(deadline) {

@@ -52,6 +52,9 @@ func netApp(traits []string) {
 		if has["veto"] {
 			svr.BeforeStop(func(*DServer) bool { return false })
 		}
+		if has["vetofile"] {
+			svr.BeforeStop(func(*DServer) bool { return os.Remove("habit.veto") != nil })
+		}
 		if list := os.Getenv("INHERIT"); list != "" {
 			svr.SetInheritListener(inheritList(list))
 		}

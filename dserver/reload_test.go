@@ -197,6 +197,60 @@ func TestSignalReloads(t *testing.T) {
 	e.wantNoFiles()
 }
 
+// The command that stops has asked the old process when that one hands over and ends. Nothing is left all the same.
+func TestStopAmidAReloadEndsTheSuccessorToo(t *testing.T) {
+	t.Parallel()
+	e := newNetEnv(t, "tcponly,vetofile")
+	e.cleanUp()
+	p := e.serve()
+	e.sets("veto", "once") // so that the old process goes on although it was asked
+	stop := e.begin("stop")
+	p.waitOutput("stop refused")
+	stop.signal(syscall.SIGSTOP)
+	r := e.run("reload")
+	successor := e.generation()
+	p.wait()
+	stop.signal(syscall.SIGCONT)
+	r.want(t, codeOK, "reloaded")
+	if code := stop.wait(); code != codeOK {
+		t.Errorf("exit code %d\n%s", code, stop.out.String())
+	}
+	for _, text := range []string{
+		fmt.Sprintf("TestApp [%d] was reloaded just now: process %d followed", p.Process.Pid, successor),
+		fmt.Sprintf("TestApp [%d] stopped in", successor),
+	} {
+		if !strings.Contains(stop.out.String(), text) {
+			t.Errorf("output lacks %q:\n%s", text, stop.out.String())
+		}
+	}
+	e.run("status").want(t, codeNotRunning)
+	waitFor(t, "the successor to be gone", func() bool { return !alive(successor) })
+	e.wantNoFiles()
+}
+
+// Whenever a stop comes while reloads go on, it leaves nobody behind.
+func TestStopAtAnyTimeOfAReloadLeavesNobodyBehind(t *testing.T) {
+	t.Parallel()
+	rounds := 4
+	if soak() {
+		rounds = 60
+	}
+	for round := range rounds {
+		e := newNetEnv(t, "tcponly")
+		e.cleanUp()
+		p := e.serve()
+		p.signal(syscall.SIGUSR2)
+		if round%2 == 1 { // between the hand-over and the end of the old process, and not before
+			waitFor(t, "the successor", func() bool { return e.generation() != p.Process.Pid })
+		}
+		e.run("stop").want(t, codeOK, "stopped in")
+		e.run("status").want(t, codeNotRunning)
+		p.wait()
+		waitFor(t, "everybody to be gone", func() bool { return e.processes() == 0 })
+		e.wantNoFiles()
+	}
+}
+
 func TestSandboxThatWasStoppedStaysSoThroughAReload(t *testing.T) {
 	t.Parallel()
 	e := newNetEnv(t, "tcponly,mate")

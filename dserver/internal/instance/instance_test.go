@@ -500,39 +500,92 @@ func neverEmpty(path string, stop <-chan struct{}) error {
 	}
 }
 
-func TestHolderTellsItsSuccessor(t *testing.T) {
+// lockAs locks a pid file as another living process would.
+func lockAs(t *testing.T, path string, pid int) *PidFile {
+	t.Helper()
+	p, err := Lock(path)
+	if err == nil {
+		err = writePid(p.file, pid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestHolderTellsItsSuccessorEvenWhenItHasEnded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.pid")
+	old := lockAs(t, path, os.Getppid())
+	h, err := FindHolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if h.PID != os.Getppid() || h.Successor() != 0 {
+		t.Errorf("process %d holds it, with successor %d", h.PID, h.Successor())
+	}
+	next := Adopt(dup(t, old.File()), path)
+	if err := next.Claim(); err != nil {
+		t.Fatal(err)
+	}
+	if h.Successor() != os.Getpid() {
+		t.Error("the successor is not noticed")
+	}
+	old.Leave()
+	if err := old.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := h.Gone(); !gone || err != nil {
+		t.Errorf("the old one is gone: %v, %v", gone, err)
+	}
+	if h.Successor() != os.Getpid() {
+		t.Error("the successor is forgotten")
+	}
+	if err := next.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever starts when another one has ended is no successor, so that a command that ends the first leaves the next alone.
+func TestNextStartIsNoSuccessor(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.pid")
+	first := lockAs(t, path, os.Getppid())
+	h, err := FindHolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if err := first.Release(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := h.Gone(); !gone || err != nil || h.Successor() != 0 {
+		t.Errorf("gone: %v, %v, successor %d", gone, err, h.Successor())
+	}
+	if err := second.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPredecessorSeesThatItsPidFileWasTakenOver(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.pid")
 	p, err := Lock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := FindHolder(path)
-	if err != nil {
-		t.Fatal(err)
+	if p.Passed() {
+		t.Error("nobody has taken it")
 	}
-	defer h.Close()
-	if h.Succeeded() {
-		t.Error("a successor of the only one")
+	if err := writePid(p.file, os.Getppid()); err != nil || !p.Passed() {
+		t.Errorf("another process has taken it: %v", err)
 	}
-	next := Adopt(dup(t, p.File()), path)
-	if err := next.Claim(); err != nil {
-		t.Fatal(err)
-	}
-	if !h.Succeeded() {
-		t.Error("the successor is not noticed")
-	}
-	p.Leave()
 	if err := p.Release(); err != nil {
-		t.Fatal(err)
-	}
-	if gone, err := h.Gone(); !gone || err != nil {
-		t.Errorf("the old one is gone: %v, %v", gone, err)
-	}
-	if h.Succeeded() {
-		t.Error("a successor of one that is gone: it may as well be a start of its own")
-	}
-	if err := next.Release(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -68,15 +68,17 @@ func Adopt(f *os.File, path string) *PidFile { return &PidFile{file: f, path: pa
 
 // Claim makes an adopted pid file name this process. The file is replaced by a new one, locked before it has the name, so
 // that whoever reads or locks the path finds the old number or the new one, and never a free or an empty file. From then
-// on Release removes it. Where no file can be made beside it, the number is written over the old one.
+// on Release removes it. The old file gets the number as well: the predecessor and those who wait for its end have that
+// one open, and learn so that it has a successor. It is all that is done where no file can be made beside it.
 func (p *PidFile) Claim() error {
 	next, err := os.CreateTemp(filepath.Dir(p.path), "."+filepath.Base(p.path)+".*") // mode 0600
 	if err != nil {
-		next = nil
-		err = writePid(p.file, os.Getpid())
+		next, err = nil, nil
 	} else if err = putInPlace(next, p.path); err != nil {
 		err = errors.Join(err, next.Close(), os.Remove(next.Name()))
-		next = nil
+	}
+	if err == nil {
+		err = overwritePid(p.file, os.Getpid())
 	}
 	if err != nil {
 		return fmt.Errorf("pid file %s: %w", p.path, err)
@@ -109,6 +111,12 @@ func (p *PidFile) File() *os.File { return p.file }
 func (p *PidFile) Mine() bool {
 	pid, err := readPid(p.file)
 	return err == nil && pid == os.Getpid() && isFileAt(p.file, p.path)
+}
+
+// Passed reports whether a successor of this process has put its number into the file.
+func (p *PidFile) Passed() bool {
+	pid, err := readPid(p.file)
+	return err == nil && pid != 0 && pid != os.Getpid()
 }
 
 // errMoved says that the file was replaced between opening and locking it:
@@ -229,22 +237,14 @@ func heldBy(f *os.File, path string) (int, error) {
 // Signal sends sig to the holder.
 func (h *Holder) Signal(sig os.Signal) error { return h.proc.Signal(sig) }
 
-// Succeeded reports whether another process has taken the pid file over from the holder, which has not ended yet.
-func (h *Holder) Succeeded() bool {
-	gone, err := h.Gone()
-	if gone || err != nil {
-		return false
-	}
+// Successor returns the process that has taken the pid file over from the holder, 0 if none has. It is known even when the
+// holder has ended since.
+func (h *Holder) Successor() int {
 	pid, err := readPid(h.file)
-	if err == nil && pid != h.PID {
-		return true
+	if err != nil || pid == h.PID {
+		return 0
 	}
-	there, err := os.Lstat(h.path)
-	if err != nil {
-		return false
-	}
-	mine, err := h.file.Stat()
-	return err == nil && !os.SameFile(mine, there)
+	return pid
 }
 
 // Gone reports whether the holder has ended or given the pid file up.
@@ -325,6 +325,17 @@ func writePid(f *os.File, pid int) error {
 		return err
 	}
 	_, err := f.WriteAt([]byte(strconv.Itoa(pid)), 0)
+	return err
+}
+
+// overwritePid replaces the number in f in one step: whoever reads meanwhile finds the old one or the new one. Spaces take
+// the place of digits that are too many.
+func overwritePid(f *os.File, pid int) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(fmt.Appendf(nil, "%-*d", min(info.Size(), maxPidText), pid), 0)
 	return err
 }
 
