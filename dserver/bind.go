@@ -43,7 +43,8 @@ var bindAll = sync.OnceValues(func() (*binder, error) {
 
 // Listen returns a listener for a server in a sandbox that does not listen through a transport of drpc, such as one of
 // ghttp or net/http: the inherited one if the process before listened there, else a new one. Networks are tcp, tcp4, tcp6,
-// unix and unixpacket. When another process has taken over, Accept waits for Close, so that the end of Accept does not
+// unix and unixpacket. A port of 0 finds the port that the same sandbox had, as it does for transports: Listen is to be
+// called by Setup, or by goroutines that Setup has started. When another process has taken over, Accept waits for Close, so that the end of Accept does not
 // end what is still to be finished; see graceful.Patient. Shutdown of the sandbox is the time to finish it, for HTTP with a
 // graceful.HTTPDrain.
 func Listen(network, address string) (net.Listener, error) {
@@ -55,6 +56,7 @@ func Listen(network, address string) (net.Listener, error) {
 }
 
 func (b *binder) listen(ctx context.Context, network, address string) (net.Listener, error) {
+	ctx = graceful.WithOwner(ctx, askingSandbox())
 	ln, err := persist(ctx, b.patience(), func() (net.Listener, error) { return b.up.Listen(ctx, network, address) })
 	if err != nil {
 		return nil, err
@@ -64,6 +66,7 @@ func (b *binder) listen(ctx context.Context, network, address string) (net.Liste
 }
 
 func (b *binder) listenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	ctx = graceful.WithOwner(ctx, askingSandbox())
 	pc, err := persist(ctx, b.patience(), func() (net.PacketConn, error) { return b.up.ListenPacket(ctx, network, address) })
 	if err == nil {
 		b.note()

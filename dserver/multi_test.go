@@ -44,8 +44,8 @@ func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
 	return e
 }
 
-// newPortsEnv makes a place for a netApp whose ports are chosen by the test: those that the system chooses go to the
-// next process by the order of asking, which is another one each time.
+// newPortsEnv makes a place for a netApp whose ports are chosen by the test: a master cannot hold ports that the system
+// chooses.
 func newPortsEnv(t *testing.T, traits string) *testEnv {
 	e := newNetEnv(t, traits)
 	tcp, web, http := freePort(t), freePort(t), freePort(t)

@@ -251,6 +251,36 @@ func TestStopAtAnyTimeOfAReloadLeavesNobodyBehind(t *testing.T) {
 	}
 }
 
+// Sandboxes that all listen on port 0, at the same time, keep each its own port.
+func TestPortsOfTheSystemStayWithTheirSandboxes(t *testing.T) {
+	t.Parallel()
+	reloads := 4
+	if soak() {
+		reloads = 30
+	}
+	e := newNetEnv(t, "plain")
+	e.cleanUp()
+	e.serve()
+	addrs := map[string]string{}
+	for _, kind := range []string{"tcp", "web", "http"} {
+		addrs[kind] = e.addr(kind)
+	}
+	for n := range reloads {
+		for kind := range addrs {
+			if err := os.Remove(filepath.Join(e.dir, "addr."+kind)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.run("reload").want(t, codeOK)
+		for kind, addr := range addrs {
+			if now := e.addr(kind); now != addr {
+				t.Fatalf("reload %d: %s listened on %s, now on %s", n+1, kind, addr, now)
+			}
+		}
+	}
+	e.run("stop").want(t, codeOK)
+}
+
 func TestSandboxThatWasStoppedStaysSoThroughAReload(t *testing.T) {
 	t.Parallel()
 	e := newNetEnv(t, "tcponly,mate")

@@ -89,7 +89,8 @@ func (u *unit) start(parent context.Context) error {
 // setup runs Setup and settles the state when it ends.
 func (u *unit) setup(settled chan<- struct{}, cancel context.CancelFunc) {
 	defer close(settled)
-	err := guard("Setup", u.sandbox.Setup)
+	var err error
+	asSandbox(u.name, func() { err = guard("Setup", u.sandbox.Setup) })
 	if err == nil || u.service.server.handsOver() || u.service.server.isStopping() {
 		return // that it does not listen any more is no failure
 	}

@@ -114,7 +114,7 @@ func (a InheritAddr) resolve() (network, addr string, err error) {
 func (u *Upgrader) ghttpItem(network, addr string) (string, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s := u.find(network, addr, func(s *socket) bool { return s.held })
+	s := u.find(network, addr, "", func(s *socket) bool { return s.held })
 	if s == nil {
 		return "", fmt.Errorf("graceful: %s is not held", addr)
 	}

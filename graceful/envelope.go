@@ -39,9 +39,10 @@ type envelope struct {
 // envelopeSocket describes one inherited socket.
 type envelopeSocket struct {
 	Network string `json:"net"`
-	Ask     string `json:"ask"`            // the address that the program asked for
-	Addr    string `json:"addr"`           // the address that it got
-	File    string `json:"file,omitempty"` // identity of the file of a unix socket that goes with the socket
+	Ask     string `json:"ask"`             // the address that the program asked for
+	Owner   string `json:"owner,omitempty"` // the part of the program that did
+	Addr    string `json:"addr"`            // the address that it got
+	File    string `json:"file,omitempty"`  // identity of the file of a unix socket that goes with the socket
 }
 
 // encode returns the description as it stands in the environment.

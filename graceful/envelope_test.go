@@ -10,7 +10,7 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	t.Parallel()
 	want := &envelope{
 		Version: envelopeVersion, Generation: 7, ID: "1:2", Worker: true, Stderr: true,
-		Sockets: []envelopeSocket{{Network: "tcp", Ask: ":0", Addr: "[::]:4711"}, {Network: "unix", Ask: "/s", Addr: "/s", File: "3:4"}},
+		Sockets: []envelopeSocket{{Network: "tcp", Ask: ":0", Owner: "box", Addr: "[::]:4711"}, {Network: "unix", Ask: "/s", Addr: "/s", File: "3:4"}},
 		Files:   []string{"a", "订单"},
 		Values:  map[string]string{"service": `"quoted"` + "\n"},
 	}

@@ -92,7 +92,7 @@ func (u *Upgrader) newHandoff(e envelope, sockets []*socket, stderr *os.File) (_
 		if err := h.give(s.dup()); err != nil {
 			return nil, fmt.Errorf("graceful: hand %s %s over: %w", s.network, s.addr, err)
 		}
-		described := envelopeSocket{Network: s.network, Ask: s.ask, Addr: s.addr, File: s.fileID}
+		described := envelopeSocket{Network: s.network, Ask: s.ask, Owner: s.owner, Addr: s.addr, File: s.fileID}
 		if e.Worker {
 			described.File = "" // the master removes it
 		}

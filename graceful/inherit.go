@@ -78,7 +78,7 @@ func (u *Upgrader) inherit() error {
 	}
 	for _, s := range e.Sockets {
 		u.sockets = append(u.sockets, &socket{
-			network: s.Network, ask: s.Ask, addr: s.Addr, fileID: s.File, held: e.Worker, lent: true, file: take(s.Addr),
+			network: s.Network, ask: s.Ask, owner: s.Owner, addr: s.Addr, fileID: s.File, held: e.Worker, lent: true, file: take(s.Addr),
 		})
 	}
 	u.files = make(map[string]*os.File, len(e.Files))

@@ -13,7 +13,7 @@ import (
 //
 // Addresses are compared by what they mean: ":80", "0.0.0.0:80" and "[::]:80" are the same. A port of 0 finds the socket
 // that the predecessor got by asking for the same, in the order of asking, so a port that the system chose survives
-// reloads.
+// reloads. Where the order is not always the same, WithOwner tells those who ask apart.
 //
 // Accept waits until this process may serve (see Ready) and ends with an error that is net.ErrClosed when a successor
 // has taken over. Close closes the socket for good, and removes the file of a unix socket; later successors do not
@@ -95,7 +95,7 @@ func (u *Upgrader) Hold(ctx context.Context, network, address string) error {
 	if !u.phase.mayListen() {
 		return u.phase.refusal()
 	}
-	s := u.find(network, address, func(s *socket) bool { return true })
+	s := u.find(network, address, "", func(*socket) bool { return true })
 	if s == nil {
 		var err error
 		if s, err = bindHeld(ctx, network, address); err != nil {
@@ -142,13 +142,16 @@ func (u *Upgrader) use(ctx context.Context, network, address string,
 		return u.phase.refusal()
 	}
 	var raw any
-	s := u.find(network, address, func(s *socket) bool { return s.user == nil })
+	s := u.find(network, address, ownerOf(ctx), func(s *socket) bool { return s.user == nil })
 	if s == nil {
 		var err error
 		if s, raw, err = bind(ctx, network, address); err != nil {
 			return fmt.Errorf("graceful: %w", err)
 		}
 		u.sockets = append(u.sockets, s)
+	}
+	if s.owner == "" {
+		s.owner = ownerOf(ctx)
 	}
 	user, err := wrap(s, raw)
 	if err != nil {
@@ -162,25 +165,31 @@ func (u *Upgrader) use(ctx context.Context, network, address string,
 	return nil
 }
 
-// find returns the first socket for an address that also passes ok: one that was asked for in the same words before one
-// that means the same.
-func (u *Upgrader) find(network, address string, ok func(*socket) bool) *socket {
-	for _, s := range u.sockets {
-		if s.network == network && s.ask == address && ok(s) {
-			return s
-		}
-	}
+// find returns the first socket for an address that also passes ok: one that the same owner has asked for in the same words
+// before one that somebody has, before one that means the same. A port that the system chose is no other owner's.
+func (u *Upgrader) find(network, address, owner string, ok func(*socket) bool) *socket {
 	meant := canonical(network, address)
-	if meant == "" {
-		return nil
+	fits := []func(s *socket) bool{
+		func(s *socket) bool { return s.asked(network, address) && s.owner == owner },
+		func(s *socket) bool {
+			return s.asked(network, address) && (meant != "" || s.owner == "" || owner == "")
+		},
+		func(s *socket) bool {
+			return meant != "" && compatible(s.network, network) && canonical(s.network, s.addr) == meant
+		},
 	}
-	for _, s := range u.sockets {
-		if compatible(s.network, network) && canonical(s.network, s.addr) == meant && ok(s) {
-			return s
+	for _, fit := range fits {
+		for _, s := range u.sockets {
+			if fit(s) && ok(s) {
+				return s
+			}
 		}
 	}
 	return nil
 }
+
+// asked reports whether the socket was asked for in these words.
+func (s *socket) asked(network, address string) bool { return s.network == network && s.ask == address }
 
 func bindListener(ctx context.Context, network, address string) (*socket, any, error) {
 	s := &socket{network: network, ask: address}

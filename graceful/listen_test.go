@@ -131,6 +131,73 @@ func TestPortsThatTheSystemChoseSurviveInOrder(t *testing.T) {
 	}
 }
 
+// Parts of a program that ask for a port of 0 at the same time get each its own again.
+func TestPortsThatTheSystemChoseStayWithTheirOwners(t *testing.T) {
+	t.Parallel()
+	listen := func(u *Upgrader, owner string) string {
+		ln, err := u.Listen(WithOwner(context.Background(), owner), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		return ln.Addr().String()
+	}
+	got := make(chan map[string]string, 1)
+	u, _ := ready(t, func(c *fakeChild) {
+		addrs := map[string]string{}
+		for _, owner := range []string{"new", "b", "a"} { // not in the order of the predecessor
+			addrs[owner] = listen(c.u, owner)
+		}
+		addrs["a again"] = listen(c.u, "a")
+		got <- addrs
+		_ = c.u.Ready()
+	})
+	want := map[string]string{}
+	for _, owner := range []string{"a", "b", "gone"} {
+		want[owner] = listen(u, owner)
+	}
+	want["a again"] = listen(u, "a")
+	if err := u.Reload(context.Background(), quick); err != nil {
+		t.Fatal(err)
+	}
+	addrs := <-got
+	for _, owner := range []string{"a", "b", "a again"} {
+		if addrs[owner] != want[owner] {
+			t.Errorf("%q listened on %s, now on %s", owner, want[owner], addrs[owner])
+		}
+	}
+	for owner, addr := range want {
+		if addr == addrs["new"] {
+			t.Errorf("a new owner got the port of %q", owner)
+		}
+	}
+}
+
+// A predecessor that did not know who asked leaves its ports to whoever asks.
+func TestPortsWithoutAnOwnerGoToWhoeverAsksFirst(t *testing.T) {
+	t.Parallel()
+	addrs := make(chan string, 2)
+	u, _ := ready(t, func(c *fakeChild) {
+		for _, owner := range []string{"a", ""} {
+			ln, err := c.u.Listen(WithOwner(context.Background(), owner), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			addrs <- ln.Addr().String()
+		}
+		_ = c.u.Ready()
+	})
+	a := mustListen(t, u, "tcp", "127.0.0.1:0").Addr().String()
+	b := mustListen(t, u, "tcp", "127.0.0.1:0").Addr().String()
+	if err := u.Reload(context.Background(), quick); err != nil {
+		t.Fatal(err)
+	}
+	if a2, b2 := <-addrs, <-addrs; a2 != a || b2 != b {
+		t.Errorf("%s, %s became %s, %s", a, b, a2, b2)
+	}
+}
+
 func TestSocketsThatNobodyWantsAreClosed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")

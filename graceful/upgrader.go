@@ -60,6 +60,7 @@ type Upgrader struct {
 type socket struct {
 	network string
 	ask     string // the address that was asked for
+	owner   string // who asked for it, see WithOwner; "" if nobody knows
 	addr    string // the address that it has
 	fileID  string // identity of its file in the file system, if it has one that is ours
 	lent    bool   // the predecessor serves it: its file is not ours to remove
