@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/clock"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/selector"
 )
@@ -25,6 +25,7 @@ func WithIdempotent() message.MsgSetting { return message.WithSetMeta(MetaIdempo
 type attempt struct {
 	c        *RpcClient
 	ctx      context.Context
+	began    clock.Time
 	tried    []*registry.Node
 	tries    int
 	sent     choice
@@ -34,7 +35,7 @@ type attempt struct {
 func (c *RpcClient) newAttempt(settings []message.MsgSetting) *attempt {
 	c.begin()
 	c.budget.earn()
-	return &attempt{c: c, ctx: contextOf(settings), settings: settings}
+	return &attempt{c: c, ctx: contextOf(settings), began: clock.Now(), settings: settings}
 }
 
 // contextOf returns the context that the settings give a message.
@@ -86,6 +87,11 @@ func (a *attempt) over(stat *drpc.Status) {
 	if stat != nil {
 		a.tried = append(a.tried, a.sent.node)
 	}
+}
+
+// report tells the metrics of a message that is over and had no session at last. Sessions tell of what is sent over them.
+func (c *RpcClient) report(kind drpc.ObservedKind, method string, stat *drpc.Status, began clock.Time) {
+	drpc.Report(c.endpoint, drpc.Observation{Kind: kind, ServiceMethod: method, Status: stat, Cost: began.Since()})
 }
 
 // again reports whether to try again after a failure, having waited if the servers are busy.
@@ -143,14 +149,16 @@ func (c *RpcClient) Call(serviceMethod string, args, result any, setting ...mess
 func (c *RpcClient) call(a *attempt, method string, args, result any) drpc.CallCmd {
 	for {
 		sess, stat := a.next()
-		var cmd drpc.CallCmd
-		if stat == nil {
-			cmd = sess.Call(method, args, result, a.settings...)
-			stat = cmd.Status()
-			a.over(stat)
-		} else {
-			cmd = drpc.NewFakeCallCmd(method, args, result, stat)
+		if stat != nil {
+			if !a.again(method, stat) {
+				c.report(drpc.ObservedOwnCall, method, stat, a.began)
+				return drpc.NewFakeCallCmd(method, args, result, stat)
+			}
+			continue
 		}
+		cmd := sess.Call(method, args, result, a.settings...)
+		stat = cmd.Status()
+		a.over(stat)
 		if !a.again(method, stat) {
 			return cmd
 		}
@@ -162,14 +170,19 @@ func (c *RpcClient) Push(serviceMethod string, arg any, setting ...message.MsgSe
 	a := c.newAttempt(setting)
 	for {
 		sess, stat := a.next()
-		if stat == nil {
-			stat = sess.Push(serviceMethod, arg, setting...)
-			if stat == nil {
-				a.sent.done(selector.Ignored) // it says nothing about how long the node takes
-			} else {
-				a.over(stat)
+		if stat != nil {
+			if !a.again(serviceMethod, stat) {
+				c.report(drpc.ObservedOwnPush, serviceMethod, stat, a.began)
+				return stat
 			}
+			continue
 		}
+		stat = sess.Push(serviceMethod, arg, setting...)
+		if stat == nil {
+			a.sent.done(selector.Ignored) // it says nothing about how long the node takes
+			return nil
+		}
+		a.over(stat)
 		if !a.again(serviceMethod, stat) {
 			return stat
 		}
@@ -193,69 +206,4 @@ func (c *RpcClient) AsyncCall(serviceMethod string, arg, result any, callCmdChan
 		close(cmd.done) // after the channel, as for sessions
 	}()
 	return cmd
-}
-
-// Reply is what one node of a broadcast has answered.
-type Reply struct {
-	Node *registry.Node
-	// Result is what the call was given to decode into; nil for a push.
-	Result any
-	// Status is the outcome, nil for success.
-	Status *drpc.Status
-}
-
-// maxBroadcast is how many nodes are talked to at the same time.
-const maxBroadcast = 64
-
-// CallAll calls every node of the service once and waits for all of them. result makes what a reply is decoded into; nil
-// is for calls without a result. Nothing is tried again. The status says why there are no nodes.
-func (c *RpcClient) CallAll(serviceMethod string, args any, result func() any, setting ...message.MsgSetting) ([]Reply, *drpc.Status) {
-	return c.broadcast(setting, func(sess drpc.Session, r *Reply) *drpc.Status {
-		if result != nil {
-			r.Result = result()
-		}
-		return sess.Call(serviceMethod, args, r.Result, setting...).Status()
-	})
-}
-
-// PushAll pushes to every node of the service once; see CallAll.
-func (c *RpcClient) PushAll(serviceMethod string, arg any, setting ...message.MsgSetting) ([]Reply, *drpc.Status) {
-	return c.broadcast(setting, func(sess drpc.Session, _ *Reply) *drpc.Status {
-		return sess.Push(serviceMethod, arg, setting...)
-	})
-}
-
-func (c *RpcClient) broadcast(settings []message.MsgSetting, send func(drpc.Session, *Reply) *drpc.Status) ([]Reply, *drpc.Status) {
-	if c.closed.Load() {
-		return nil, closedStatus()
-	}
-	c.begin()
-	ctx := contextOf(settings)
-	nodes, err := c.nodes(ctx)
-	if err == nil && len(nodes) == 0 {
-		err = selector.ErrNotFound
-	}
-	if err != nil {
-		return nil, c.choiceStatus(ctx, err)
-	}
-	replies := make([]Reply, len(nodes))
-	tokens := make(chan struct{}, maxBroadcast)
-	var wg sync.WaitGroup
-	for i, node := range nodes {
-		tokens <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-tokens }()
-			r := &replies[i]
-			r.Node = node
-			sess, stat := c.pool.get(ctx, node, true)
-			if stat == nil {
-				stat = send(sess, r)
-			}
-			if !stat.OK() {
-				r.Status = stat
-			}
-		})
-	}
-	wg.Wait()
-	return replies, nil
 }

@@ -32,8 +32,11 @@ func childRole() bool {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	drpc.HandleCall(s, "/work", func(_ drpc.CallCtx, arg *int) (int, *drpc.Status) {
-		time.Sleep(workTime)
+	drpc.HandleCall(s, "/work", func(c drpc.CallCtx, arg *int) (int, *drpc.Status) {
+		select {
+		case <-time.After(workTime):
+		case <-c.Context().Done():
+		}
 		return *arg + 1, nil
 	})
 	go func() {

@@ -17,7 +17,7 @@ import (
 
 func TestConcurrentFirstCallsDialOnce(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	c := newClientOf(t, listed(t, n.addr))
 	var wg sync.WaitGroup
 	for range 100 {
@@ -34,7 +34,7 @@ func TestConcurrentFirstCallsDialOnce(t *testing.T) {
 
 func TestCallsGoToAllNodes(t *testing.T) {
 	t.Parallel()
-	a, b := newNode(t, 0, drpc.EndpointConfig{}), newNode(t, 0, drpc.EndpointConfig{})
+	a, b := newNode(t), newNode(t)
 	c := newClientOf(t, listed(t, a.addr, b.addr))
 	for range 200 {
 		echo(t, c)
@@ -60,7 +60,7 @@ func (b *busy) AfterReadCallHeader(ctx drpc.ReadCtx) *drpc.Status {
 func TestCallThatWasNotExecutedGoesElsewhere(t *testing.T) {
 	t.Parallel()
 	refusing := new(busy)
-	a, b := newNode(t, 0, drpc.EndpointConfig{}, refusing), newNode(t, 0, drpc.EndpointConfig{})
+	a, b := newNode(t, refusing), newNode(t)
 	c := newClientOf(t, listed(t, a.addr, b.addr),
 		OptSelector(selector.NewSelector(selector.OptRegistry(listed(t, a.addr, b.addr)), selector.OptBalancer(selector.RoundRobin()),
 			selector.OptHealth(selector.Health{Consecutive: -1, ErrorRate: 2}))))
@@ -75,14 +75,8 @@ func TestCallThatWasNotExecutedGoesElsewhere(t *testing.T) {
 
 func TestNodeThatCannotBeDialledIsPassedOver(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead := ln.Addr().String()
-	_ = ln.Close()
-	c := newClientOf(t, listed(t, n.addr, dead))
+	n := newNode(t)
+	c := newClientOf(t, listed(t, n.addr, nobodyAt(t)))
 	for range 100 {
 		echo(t, c)
 	}
@@ -122,7 +116,7 @@ func TestOnlyIdempotentCallsAreExecutedTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newNode(t, 0, drpc.EndpointConfig{})
+			n := newNode(t)
 			calls := cutting(n)
 			cli := newClientOf(t, listed(t, n.addr), c.opt...)
 			cmd := cli.Call("/cut", "", nil, c.setting...)
@@ -136,7 +130,7 @@ func TestOnlyIdempotentCallsAreExecutedTwice(t *testing.T) {
 func TestBusyServiceIsAskedAgainForAFifthOfTheCallsOnly(t *testing.T) {
 	t.Parallel()
 	refusing := new(busy)
-	n := newNode(t, 0, drpc.EndpointConfig{}, refusing)
+	n := newNode(t, refusing)
 	c := newClientOf(t, listed(t, n.addr), OptRetryTimes(5))
 	const calls = 1000
 	for range calls {
@@ -183,14 +177,13 @@ func TestFailuresBeforeANodeIsChosen(t *testing.T) {
 	if _, stat := empty.PushAll("/echo", ""); stat.Code() != drpc.CodeInternalServerError {
 		t.Errorf("no nodes: %v", stat)
 	}
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	other := newClientOf(t, listed(t, n.addr), OptServiceVersion("7.0.0"))
 	stat = other.Call("/echo", "", nil).Status()
 	if stat.Code() != drpc.CodeInternalServerError || !errors.Is(stat.Cause(), selector.ErrNoneAvailable) {
 		t.Errorf("no node of this version: %v", stat)
 	}
-	_ = n.Close()
-	gone := newClientOf(t, listed(t, n.addr))
+	gone := newClientOf(t, listed(t, nobodyAt(t)))
 	if stat = gone.Call("/echo", "", nil).Status(); stat.Code() != drpc.CodeDialFailed || !drpc.NotExecuted(stat) {
 		t.Errorf("nobody listens: %v", stat)
 	}
@@ -203,7 +196,7 @@ func TestFailuresBeforeANodeIsChosen(t *testing.T) {
 
 func TestLastNodeLeavesAndReturns(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	r := listed(t, n.addr)
 	c := newClientOf(t, r)
 	echo(t, c)
@@ -219,7 +212,7 @@ func TestLastNodeLeavesAndReturns(t *testing.T) {
 
 func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
 	t.Parallel()
-	n, other := newNode(t, 0, drpc.EndpointConfig{}), newNode(t, 0, drpc.EndpointConfig{})
+	n, other := newNode(t), newNode(t)
 	begun, finish := make(chan struct{}), make(chan struct{})
 	drpc.HandleCall(n, "/slow", func(drpc.CallCtx, *string) (string, *drpc.Status) {
 		close(begun)
@@ -252,9 +245,7 @@ func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
 
 func TestFailedNodeIsNotDialledAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
-	_ = n.Close()
-	c := newClientOf(t, listed(t, n.addr), OptRetryTimes(1))
+	c := newClientOf(t, listed(t, nobodyAt(t)), OptRetryTimes(1))
 	until := time.Now().Add(500 * time.Millisecond)
 	for time.Now().Before(until) {
 		if code := c.Call("/echo", "", nil).Status().Code(); code != drpc.CodeDialFailed {
@@ -269,7 +260,7 @@ func TestFailedNodeIsNotDialledAgainAndAgain(t *testing.T) {
 
 func TestStoppedNodeGetsNoCallsBeforeItShowsLife(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	// One that accepts and says nothing, as the kernel does for a process that has stopped.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -292,19 +283,18 @@ func TestEveryNodeGetsABroadcast(t *testing.T) {
 	var addrs []string
 	var pushed atomic.Int64
 	for range 5 {
-		n := newNode(t, 0, drpc.EndpointConfig{})
+		n := newNode(t)
 		drpc.HandlePush(n, "/news", func(drpc.PushCtx, *string) *drpc.Status { pushed.Add(1); return nil })
 		addrs = append(addrs, n.addr)
 	}
-	dead := newNode(t, 0, drpc.EndpointConfig{})
-	_ = dead.Close()
-	c := newClientOf(t, listed(t, append(addrs, dead.addr)...))
+	dead := nobodyAt(t)
+	c := newClientOf(t, listed(t, append(addrs, dead)...))
 	replies, stat := c.CallAll("/echo", "all", func() any { return new(string) })
 	if stat != nil || len(replies) != 6 {
 		t.Fatalf("%d replies, %v", len(replies), stat)
 	}
 	for _, r := range replies {
-		if r.Node.Address == dead.addr {
+		if r.Node.Address == dead {
 			if r.Status.Code() != drpc.CodeDialFailed {
 				t.Errorf("the dead one: %v", r.Status)
 			}
@@ -320,7 +310,7 @@ func TestEveryNodeGetsABroadcast(t *testing.T) {
 
 func TestCloseWaitsAndRefuses(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	begun, finish := make(chan struct{}), make(chan struct{})
 	drpc.HandleCall(n, "/slow", func(drpc.CallCtx, *string) (string, *drpc.Status) {
 		close(begun)
@@ -372,7 +362,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 
 func TestAsyncCallIsLikeThatOfASession(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	c := newClientOf(t, listed(t, n.addr))
 	done := make(chan drpc.CallCmd, 1)
 	var reply string
@@ -403,7 +393,7 @@ func TestAsyncCallIsLikeThatOfASession(t *testing.T) {
 func TestSelectorThatIsNoPickerWillDo(t *testing.T) {
 	t.Parallel()
 	refusing := new(busy)
-	a, b := newNode(t, 0, drpc.EndpointConfig{}, refusing), newNode(t, 0, drpc.EndpointConfig{})
+	a, b := newNode(t, refusing), newNode(t)
 	r := listed(t, a.addr, b.addr)
 	s := plainSelector{selector.NewSelector(selector.OptRegistry(r), selector.OptStrategy(selector.Random),
 		selector.OptHealth(selector.Health{Consecutive: -1, ErrorRate: 2}))}
@@ -421,7 +411,7 @@ type plainSelector struct{ selector.Selector }
 
 func TestFixedNodesNeedNoRegistry(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	c, err := New("svc", OptCustomService(&registry.Service{Name: "svc", Nodes: []*registry.Node{{Id: "1", Address: n.addr}}}))
 	if err != nil {
 		t.Fatal(err)
@@ -440,7 +430,7 @@ func TestFixedNodesNeedNoRegistry(t *testing.T) {
 
 func TestOrderOfRegistryAndSelectorDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	s := selector.NewSelector(selector.OptRegistry(listed(t, n.addr)))
 	for _, opts := range [][]Option{{OptRegistry(listed(t)), OptSelector(s)}, {OptSelector(s), OptRegistry(listed(t))}} {
 		c, err := New("svc", opts...)
@@ -454,7 +444,7 @@ func TestOrderOfRegistryAndSelectorDoesNotMatter(t *testing.T) {
 
 func TestClientTakesWhatServersPush(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	c := newClientOf(t, listed(t, n.addr))
 	got := make(chan string, 1)
 	drpc.HandlePush(c.SubRoute(""), "/news", func(_ drpc.PushCtx, arg *string) *drpc.Status { got <- *arg; return nil })
@@ -467,7 +457,7 @@ func TestClientTakesWhatServersPush(t *testing.T) {
 
 func TestClientEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newClientOf(t, listed(t, n.addr), OptContext(ctx))
 	echo(t, c)
@@ -478,7 +468,7 @@ func TestClientEndsWithItsContext(t *testing.T) {
 func TestCloseWhileCalling(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		n := newNode(t, 0, drpc.EndpointConfig{})
+		n := newNode(t)
 		c := newClientOf(t, listed(t, n.addr))
 		var wg sync.WaitGroup
 		for i := range 16 {
@@ -530,7 +520,7 @@ func TestCallsAndCloseDoNotHangWithTheRegistry(t *testing.T) {
 
 func TestCloseFromAHandlerDoesNotWaitForItself(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, 0, drpc.EndpointConfig{})
+	n := newNode(t)
 	c := newClientOf(t, listed(t, n.addr))
 	closed := make(chan struct{})
 	drpc.HandlePush(c.SubRoute(""), "/bye", func(drpc.PushCtx, *string) *drpc.Status {

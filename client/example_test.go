@@ -2,13 +2,24 @@ package client_test
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/osgochina/dmicro/client"
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
 	"github.com/osgochina/dmicro/server"
 )
+
+// registered waits until a service has a node.
+func registered(r registry.Registry, service string) error {
+	w, err := r.Watch(registry.OptWatchService(service))
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	_, err = w.Next()
+	return err
+}
 
 func Example() {
 	nodes := memory.NewRegistry() // across processes: registry/etcd, or the default one
@@ -22,16 +33,18 @@ func Example() {
 	})
 	go func() { _ = srv.ListenAndServe() }()
 	defer srv.Close()
+	if err := registered(nodes, "calculator"); err != nil {
+		fmt.Println(err)
+		return
+	}
 
 	cli := client.NewRpcClient("calculator", client.OptRegistry(nodes))
 	defer cli.Close()
-	for range 1000 { // the server may need a moment
-		var sum int
-		if stat := cli.Call("/sum", []int{1, 2, 3}, &sum).Status(); stat == nil {
-			fmt.Println(sum)
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	var sum int
+	if stat := cli.Call("/sum", []int{1, 2, 3}, &sum).Status(); !stat.OK() {
+		fmt.Println(stat)
+		return
 	}
+	fmt.Println(sum)
 	// Output: 6
 }

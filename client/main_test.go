@@ -2,6 +2,8 @@ package client
 
 import (
 	"errors"
+	"net"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
@@ -40,10 +43,10 @@ type node struct {
 	ended chan error
 }
 
-// newNode makes a server that listens until the test ends, at address if that is not empty.
-func newNode(t testing.TB, port uint16, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) *node {
+// newNode makes a server that listens until the test ends.
+func newNode(t testing.TB, plugins ...drpc.Plugin) *node {
 	t.Helper()
-	cfg.ListenIP, cfg.ListenPort = "127.0.0.1", port
+	cfg := drpc.EndpointConfig{ListenIP: "127.0.0.1"}
 	e, err := drpc.New(cfg, plugins...)
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +66,11 @@ func newNode(t testing.TB, port uint16, cfg drpc.EndpointConfig, plugins ...drpc
 	waitFor(t, "the node listens", func() bool { return len(e.Addrs()) > 0 })
 	n.addr = e.Addrs()[0].String()
 	return n
+}
+
+// nobodyAt returns an address where nobody listens.
+func nobodyAt(t testing.TB) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(porttest.Free(t))))
 }
 
 // listed returns a registry with nodes of the service "svc".

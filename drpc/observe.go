@@ -67,6 +67,15 @@ func (e *endpoint) Observe(o Observer) (stop func()) {
 	}
 }
 
+// Report tells the observers of e of a message that is over without ever having had a session, as when no node of a
+// service could be dialled. It is for whoever chooses sessions on behalf of others, such as package client: sessions tell
+// of their own messages. It may be called concurrently.
+func Report(e BaseEndpoint, what Observation) {
+	if ep, ok := e.(*endpoint); ok {
+		ep.observers.tell(what)
+	}
+}
+
 func (o *observers) change(fn func([]*observer) []*observer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -150,3 +150,15 @@ func TestObserverThatPanicsHarmsNobody(t *testing.T) {
 type panicking struct{}
 
 func (panicking) Observe(Observation) { panic("on purpose") }
+
+func TestReportTellsTheObserversOfAnEndpoint(t *testing.T) {
+	t.Parallel()
+	e := newPeer(t, EndpointConfig{})
+	Report(e, Observation{Kind: ObservedOwnCall, ServiceMethod: "/lost", Cost: time.Second}) // nobody listens
+	seen := new(witness)
+	e.Observe(seen)
+	Report(e, Observation{Kind: ObservedOwnCall, ServiceMethod: "/lost", Status: NewStatus(CodeDialFailed, ""), Cost: time.Second})
+	Report(e, Observation{Kind: ObservedOwnPush, ServiceMethod: "/sent", Status: new(Status), Cost: time.Second})
+	seen.expect(t, "own call /lost 105", "own push /sent 0")
+	Report(nil, Observation{}) // no endpoint of this package
+}

@@ -129,9 +129,7 @@ func TestLastNodeLeavesAndReturns(t *testing.T) {
 				t.Error("a call went to a server that has gone")
 			}
 		}
-		if d := time.Since(begin); d > 30*time.Second {
-			t.Errorf("ten errors took %v, want them at once", d)
-		}
+		within(t, "ten errors", time.Second, time.Since(begin))
 	}
 }
 
@@ -155,12 +153,10 @@ func TestCallsGoOnWithTheLastListWhileTheRegistryIsLost(t *testing.T) {
 		}
 		slowest = max(slowest, time.Since(begin))
 	}
-	t.Logf("the slowest call took %v", slowest)
+	within(t, "the slowest call", time.Second, slowest)
 	begin := time.Now()
-	second() // a server stops without its registry
-	if d := time.Since(begin); d > time.Minute {
-		t.Errorf("closing a server without its registry took %v", d)
-	}
+	second()
+	within(t, "closing a server without its registry", 10*time.Second, time.Since(begin))
 	waitFor(t, "calls to the other server only", 10*time.Second, func() bool { return call() == nil && call() == nil && call() == nil })
 	c.start()
 	if stat := call(); stat != nil {

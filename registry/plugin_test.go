@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -282,5 +283,58 @@ func TestPluginMayBeToldToDoAllAtOnce(t *testing.T) {
 	wg.Wait()
 	if err := p.BeforeCloseEndpoint(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// Routes are added, listeners come and the plugin is told to leave and to come back, all at once; the race detector
+// watches. In the end all that was told is registered.
+func TestRoutesAndListenersMayComeWhileThePluginRegisters(t *testing.T) {
+	t.Parallel()
+	r := memory.NewRegistry()
+	p := registry.NewPlugin(r, registry.PluginConfig{ServiceName: "foo"})
+	e, err := drpc.New(drpc.EndpointConfig{}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 8
+	var want []string
+	var wg sync.WaitGroup
+	for i := range each {
+		path := fmt.Sprintf("/route/%d", i)
+		want = append(want, path)
+		wg.Go(func() { drpc.HandleCall(e, path, func(drpc.CallCtx, *int) (int, *drpc.Status) { return 0, nil }) })
+		wg.Go(func() {
+			if err := p.AfterListen(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9091 + i}); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() { _ = p.Register() }) // the others may have stopped it, or nothing may listen yet
+		wg.Go(func() {
+			if err := p.Deregister(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := p.Register(); err != nil {
+		t.Fatal(err)
+	}
+	registrytest.Wait(t, "all routes at all listeners", func() bool {
+		got, err := r.GetService("foo")
+		if err != nil || len(got[0].Nodes) != each {
+			return false
+		}
+		for _, n := range got[0].Nodes {
+			if !slices.Equal(n.Paths, want) {
+				return false
+			}
+		}
+		return true
+	})
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := registrytest.Addresses(t, r, "foo"); got != nil {
+		t.Errorf("still registered: %v", got)
 	}
 }

@@ -88,7 +88,7 @@ func TestServerLeavesInOrder(t *testing.T) {
 		_ = conn.Close()
 		note("deregistered")
 	}}
-	s, addr = serve(t, OptRegistry(w))
+	s, addr = serve(t, OptRegistry(w), OptMoveTimeout(time.Minute)) // its peer does not move
 	begun, finish := make(chan struct{}), make(chan struct{})
 	drpc.HandleCall(s, "/slow", func(drpc.CallCtx, *string) (string, *drpc.Status) {
 		close(begun)

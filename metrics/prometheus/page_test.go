@@ -17,6 +17,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/metrics"
 )
 
@@ -107,11 +108,11 @@ func TestNamesAndLabelsAreTheDocumentedOnes(t *testing.T) {
 func TestMetricsWithTheSamePageAreAddedUpOnIt(t *testing.T) {
 	t.Parallel()
 	local := metrics.OptHost("127.0.0.1")
-	first := NewPromMetrics(local, metrics.OptPort(0), metrics.OptServiceName("svc"))
+	port := metrics.OptPort(int(porttest.Free(t)))
+	first := NewPromMetrics(local, port, metrics.OptServiceName("svc"))
 	if err := first.StartPage(); err != nil {
 		t.Fatal(err)
 	}
-	port := metrics.OptPort(first.Addr().(*net.TCPAddr).Port)
 	second := NewPromMetrics(local, port, metrics.OptServiceName("svc"))
 	if err := second.StartPage(); err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func TestMetricsWithTheSamePageAreAddedUpOnIt(t *testing.T) {
 
 func TestPageIsShownOnceItsAddressIsFree(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", porttest.Free(t))) // nobody else gets it meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,23 @@ func TestNodeWithTTLExpiresUnlessRegisteredAgain(t *testing.T) {
 	})
 }
 
+// Not parallel: nothing else starts goroutines meanwhile.
+func TestRegistryHasNoGoroutines(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	for range 100 {
+		r := memory.NewRegistry()
+		if err := r.Register(registrytest.Service("foo", "1", 1), registry.OptRegisterTTL(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Watch(); err != nil { // nobody stops it
+			t.Fatal(err)
+		}
+	}
+	if err := goleak.Find(before); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServicesOfTheContextAreThere(t *testing.T) {
 	t.Parallel()
 	ctx := context.WithValue(context.Background(), memory.ServicesKey{}, map[string][]*registry.Service{

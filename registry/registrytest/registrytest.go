@@ -70,17 +70,26 @@ func Wait(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Addresses returns the addresses of all nodes of the service, sorted; nil if there are none.
+// Addresses returns the addresses of all nodes of the service, sorted; nil if there are none. It fails the test if the
+// registry cannot say.
 func Addresses(t *testing.T, r registry.Registry, service string) []string {
 	t.Helper()
-	services, err := r.GetService(service)
-	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+	all, err := addresses(t, r, service)
+	if err != nil {
 		t.Fatalf("GetService(%q): %v", service, err)
+	}
+	return all
+}
+
+func addresses(t *testing.T, r registry.Registry, service string) (all []string, err error) {
+	t.Helper()
+	services, err := r.GetService(service)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
 	}
 	if err == nil && len(services) == 0 {
 		t.Fatalf("GetService(%q) returned neither services nor ErrNotFound", service)
 	}
-	var all []string
 	for _, s := range services {
 		if s.Name != service {
 			t.Errorf("GetService(%q) returned %q", service, s.Name)
@@ -90,7 +99,7 @@ func Addresses(t *testing.T, r registry.Registry, service string) []string {
 		}
 	}
 	slices.Sort(all)
-	return all
+	return all, err
 }
 
 // Get waits until the service has so many nodes, and returns it. A look-up by multicast may miss a node once.
@@ -124,11 +133,22 @@ func Deregister(t *testing.T, r registry.Registry, s *registry.Service) {
 	}
 }
 
+// HasAddresses reports whether the service has exactly these addresses, for who waits for that. A registry that cannot
+// say is logged: on a busy machine it may not have answered in time.
+func HasAddresses(t *testing.T, r registry.Registry, service string, want ...string) bool {
+	t.Helper()
+	all, err := addresses(t, r, service)
+	if err != nil {
+		t.Logf("GetService(%q): %v", service, err)
+		return false
+	}
+	return slices.Equal(all, slices.Sorted(slices.Values(want)))
+}
+
 // WaitAddresses waits until the service has exactly these addresses.
 func WaitAddresses(t *testing.T, r registry.Registry, service string, want ...string) {
 	t.Helper()
-	slices.Sort(want)
-	Wait(t, fmt.Sprintf("%s at %v", service, want), func() bool { return slices.Equal(Addresses(t, r, service), want) })
+	Wait(t, fmt.Sprintf("%s at %v", service, want), func() bool { return HasAddresses(t, r, service, want...) })
 }
 
 func found(t *testing.T, c Config) {

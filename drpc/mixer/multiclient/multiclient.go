@@ -8,6 +8,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // DefaultMaxSessions is how many sessions a client has at most unless Options says otherwise.
@@ -79,7 +80,7 @@ func (c *MultiClient) AsyncCall(uri string, arg, result any, callCmdChan chan<- 
 	if callCmdChan != nil && cap(callCmdChan) == 0 {
 		panic("*MultiClient.AsyncCall(): callCmdChan channel is unbuffered")
 	}
-	sess, stat := c.take(setting)
+	sess, stat := c.take(drpc.ObservedOwnCall, uri, setting)
 	if stat != nil {
 		failed := drpc.NewFakeCallCmd(uri, arg, result, stat)
 		select {
@@ -97,7 +98,7 @@ func (c *MultiClient) AsyncCall(uri string, arg, result any, callCmdChan chan<- 
 
 // Call calls and waits for the reply, at most as long as the context of the call. What can go wrong with a session can go
 // wrong here. Beside that the status is 100, with the error of the dial in its cause, where no session came up, and 408
-// where the context ended before there was a free one; nothing was sent then.
+// where the context ended before there was a free one; nothing was sent then, and drpc.NotExecuted is true.
 func (c *MultiClient) Call(uri string, arg, result any, setting ...message.MsgSetting) drpc.CallCmd {
 	cmd := c.AsyncCall(uri, arg, result, make(chan drpc.CallCmd, 1), setting...)
 	<-cmd.Done()
@@ -107,7 +108,7 @@ func (c *MultiClient) Call(uri string, arg, result any, setting ...message.MsgSe
 // Push sends a message that is not answered. Its status is that of Session.Push, or, like that of [MultiClient.Call],
 // says that there is no session.
 func (c *MultiClient) Push(uri string, arg any, setting ...message.MsgSetting) *drpc.Status {
-	sess, stat := c.take(setting)
+	sess, stat := c.take(drpc.ObservedOwnPush, uri, setting)
 	if stat != nil {
 		return stat
 	}
@@ -115,14 +116,19 @@ func (c *MultiClient) Push(uri string, arg any, setting ...message.MsgSetting) *
 	return sess.Push(uri, arg, setting...)
 }
 
-// take takes a session, within the time that the message has.
-func (c *MultiClient) take(settings []message.MsgSetting) (session, *drpc.Status) {
+// take takes a session, within the time that the message has. Where there is none it tells the observers, since no session
+// will.
+func (c *MultiClient) take(kind drpc.ObservedKind, uri string, settings []message.MsgSetting) (session, *drpc.Status) {
 	if sess := c.pool.tryTake(); sess != nil {
 		return sess, nil
 	}
-	ctx := context.Background()
+	began, ctx := clock.Now(), context.Background()
 	if len(settings) > 0 {
 		ctx = message.NewMessage(settings...).Context()
 	}
-	return c.pool.take(ctx)
+	sess, stat := c.pool.take(ctx)
+	if stat != nil {
+		drpc.Report(c.endpoint, drpc.Observation{Kind: kind, ServiceMethod: uri, Status: stat, Cost: began.Since()})
+	}
+	return sess, stat
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestOneSessionCarriesWhatComesInTurn(t *testing.T) {
@@ -222,16 +223,11 @@ func TestSessionsThatRedialAreNotThrownAway(t *testing.T) {
 
 func TestFailedDialIsTheCauseOfStatus100(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	_ = ln.Close()
-	c := newClient(t, addr, Options{})
+	c := newClient(t, nobodyAt(t), Options{})
 	refused := func(what string, stat *drpc.Status) {
 		t.Helper()
-		if stat.Code() != drpc.CodeWrongConn || stat.Msg() != "Wrong Connection" || !errors.Is(stat.Cause(), syscall.ECONNREFUSED) {
+		if stat.Code() != drpc.CodeWrongConn || stat.Msg() != "Wrong Connection" || !errors.Is(stat.Cause(), syscall.ECONNREFUSED) ||
+			!drpc.NotExecuted(stat) {
 			t.Errorf("%s: %v", what, stat)
 		}
 	}
@@ -254,6 +250,36 @@ func TestFailedDialIsTheCauseOfStatus100(t *testing.T) {
 	wg.Wait()
 }
 
+// nobodyAt returns an address where nobody listens.
+func nobodyAt(t *testing.T) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(porttest.Free(t))))
+}
+
+// observations is an observer that keeps what it is told.
+type observations chan drpc.Observation
+
+func (o observations) Observe(what drpc.Observation) { o <- what }
+
+// No session can tell of what never had one.
+func TestWhatFindsNoSessionIsObserved(t *testing.T) {
+	t.Parallel()
+	ep := peertest.Endpoint(t, drpc.EndpointConfig{})
+	seen := make(observations, 2)
+	defer ep.Observe(seen)()
+	c := New(ep, nobodyAt(t), 0)
+	defer c.Close()
+	c.Call("/echo", "x", nil)
+	_ = c.Push("/news", "x")
+	for _, want := range []drpc.Observation{
+		{Kind: drpc.ObservedOwnCall, ServiceMethod: "/echo"}, {Kind: drpc.ObservedOwnPush, ServiceMethod: "/news"},
+	} {
+		got := <-seen
+		if got.Kind != want.Kind || got.ServiceMethod != want.ServiceMethod || got.Status.Code() != drpc.CodeWrongConn || got.Cost <= 0 {
+			t.Errorf("observed %+v, want %+v with code %d", got, want, drpc.CodeWrongConn)
+		}
+	}
+}
+
 // A dial that hangs keeps nobody longer than the context of the call says.
 func TestContextEndsTheWaitForADial(t *testing.T) {
 	t.Parallel()
@@ -265,7 +291,7 @@ func TestContextEndsTheWaitForADial(t *testing.T) {
 	}, Options{MaxSessions: 1})
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(10*time.Millisecond, cancel)
-	if _, stat := p.take(ctx); stat.Code() != drpc.CodeHandleTimeout || !errors.Is(stat.Cause(), context.Canceled) {
+	if _, stat := p.take(ctx); stat.Code() != drpc.CodeHandleTimeout || !errors.Is(stat.Cause(), context.Canceled) || !drpc.NotExecuted(stat) {
 		t.Errorf("%v", stat)
 	}
 	close(hang)

@@ -2,6 +2,8 @@ package multiclient
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -87,7 +89,7 @@ func (p *pool) take(ctx context.Context) (session, *drpc.Status) {
 	if g, granted := p.leave(mine); granted {
 		return g.sess, g.stat
 	}
-	return nil, drpc.NewStatus(drpc.CodeHandleTimeout, drpc.CodeText(drpc.CodeHandleTimeout), context.Cause(ctx))
+	return nil, unsent(drpc.CodeHandleTimeout, context.Cause(ctx))
 }
 
 // leave stops waiting. What was granted already is not given up: the call over it will end with its context.
@@ -270,14 +272,17 @@ func isOver(sess session) bool {
 func discard(sess session) { go func() { _ = sess.Close() }() }
 
 // noSession is the status of what finds no session.
-func noSession(why any) *drpc.Status {
-	return drpc.NewStatus(drpc.CodeWrongConn, drpc.CodeText(drpc.CodeWrongConn), why)
+func noSession(why error) *drpc.Status { return unsent(drpc.CodeWrongConn, why) }
+
+// unsent is the status of what was not sent.
+func unsent(code int32, why error) *drpc.Status {
+	return drpc.NewStatus(code, drpc.CodeText(code), fmt.Errorf("%w: %w", drpc.ErrNotExecuted, why))
 }
 
 // reason is why a dial has failed.
-func reason(stat *drpc.Status) any {
+func reason(stat *drpc.Status) error {
 	if cause := stat.Cause(); cause != nil {
 		return cause
 	}
-	return stat.String()
+	return errors.New(stat.String())
 }
