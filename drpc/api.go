@@ -111,7 +111,7 @@ type BaseSession interface {
 	Endpoint() Endpoint
 	// ID is what SetID set; until then the remote address of an accepted session, the local one of a dialled one.
 	ID() string
-	// LocalAddr returns the address of this side.
+	// LocalAddr returns the address of this side: that of the connection in use until another has taken its place.
 	LocalAddr() net.Addr
 	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr
@@ -124,7 +124,7 @@ type BaseSession interface {
 type EarlySession interface {
 	// Endpoint returns the endpoint of the session.
 	Endpoint() Endpoint
-	// LocalAddr returns the address of this side.
+	// LocalAddr returns the address of this side: to the hook that of the connection it prepares.
 	LocalAddr() net.Addr
 	// RemoteAddr returns the address of the peer.
 	RemoteAddr() net.Addr

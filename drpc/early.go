@@ -57,14 +57,11 @@ func (s *session) EarlyReply(req message.Message, body any, stat *status.Status,
 	return s.sendDirect(l, &m)
 }
 
-// RawPush sends a PUSH without hooks.
+// RawPush sends a PUSH without hooks. The next connection is for its hooks alone until they are through; see current.
 func (s *session) RawPush(serviceMethod string, args any, setting ...message.MsgSetting) *status.Status {
 	l := s.current()
 	if l == nil {
 		return newStatus(CodeConnClosed, nil)
-	}
-	if up := s.link.Load(); up != nil && up != l && !calledByConnection() {
-		l = up // the next connection is for its hooks alone until they are through
 	}
 	var m message.Msg
 	s.fill(&m, message.TypePush, serviceMethod, args, setting)

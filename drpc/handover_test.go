@@ -176,6 +176,38 @@ func TestConnectionLostWhileTheNextIsPrepared(t *testing.T) {
 	}
 }
 
+func TestAddressesAreThoseOfTheConnectionInUseUntilTheNextOneIsReady(t *testing.T) {
+	t.Parallel()
+	srv := newSuccession(t, nil)
+	preparing, release := make(chan string), make(chan bool)
+	sess := dial(t, newPeer(t, redialling(-1), &dialLog{afterDial: func(s EarlySession, isRedial bool) *Status {
+		if isRedial {
+			preparing <- s.LocalAddr().String()
+			<-release
+		}
+		return nil
+	}}), srv.addr())
+	srv.accepted(1)
+	first := sess.LocalAddr().String()
+	done := srv.drain(time.Minute)
+	srv.next()
+	next := eventually(t, "the hook of the next connection", preparing)
+	if next == first {
+		t.Errorf("the hook is shown %s, where the old connection is", next)
+	}
+	if got, stats := sess.LocalAddr().String(), sess.Stats().Local; got != first || stats != first {
+		t.Errorf("while the next connection is prepared: %s and %s, not %s", got, stats, first)
+	}
+	close(release)
+	waitFor(t, "the addresses of the next connection", func() bool { return sess.LocalAddr().String() == next })
+	if got := sess.Stats().Local; got != next {
+		t.Errorf("stats show %s, not %s", got, next)
+	}
+	if err := eventually(t, "the drain", done); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseWhileTheNextConnectionIsPrepared(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"session", "endpoint"} {

@@ -191,12 +191,14 @@ func (s *session) applyAge(l *link) {
 	}
 }
 
-// current returns the connection of the session in whatever state, nil if there never was one.
+// current returns the connection of the session in whatever state, nil if there never was one. While the next one is being
+// prepared that is still the last one, except to the hooks that prepare it: what everybody else sees changes with the swap.
 func (s *session) current() *link {
-	if l := s.early.Load(); l != nil {
-		return l
+	early, up := s.early.Load(), s.link.Load()
+	if early == nil || up != nil && up != early && !calledByConnection() {
+		return up
 	}
-	return s.link.Load()
+	return early
 }
 
 // nextSeq returns the next sequence number. The first is 1; they wrap through the negatives.
