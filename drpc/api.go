@@ -144,6 +144,10 @@ type EarlySession interface {
 	// the message it returns. ctx bounds the wait, else the context age of the session; FirstFrameTimeout does where
 	// neither says how long.
 	EarlyReceive(newArgs message.NewBodyFunc, ctx ...context.Context) (input message.Message)
+	// SetEarlyReadLimit bounds the messages that Early methods read over this connection from now on, in bytes; 0 is
+	// MaxMessageSize, above which it never goes. A peer that is not known yet so cannot send more than what it is asked
+	// for takes. The limit ends when the session is up; at any other time the method does nothing.
+	SetEarlyReadLimit(maxMessageSize uint32)
 	// EarlyCall sends a CALL and waits for its REPLY, as long as EarlyReceive does.
 	EarlyCall(serviceMethod string, args, reply any, callSetting ...message.MsgSetting) (opStat *status.Status)
 	// EarlyReply answers a message of EarlyReceive.

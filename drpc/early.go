@@ -133,6 +133,15 @@ func (s *session) receiveDirect(ctx context.Context, l *link, m message.Message)
 	return nil
 }
 
+// SetEarlyReadLimit bounds what the Early methods read.
+func (s *session) SetEarlyReadLimit(maxMessageSize uint32) {
+	s.mu.Lock() // or the session could be up before the limit is set, and keep it
+	defer s.mu.Unlock()
+	if l, stat := s.preparing(); stat == nil {
+		l.sock.LimitRead(maxMessageSize)
+	}
+}
+
 // EarlyCall sends a CALL and waits for its REPLY, at most as long as its context or the context age, and the
 // time for the first message without either.
 func (s *session) EarlyCall(serviceMethod string, args, reply any, callSetting ...message.MsgSetting) *status.Status {

@@ -2,7 +2,9 @@ package drpc
 
 import (
 	"context"
+	"errors"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -127,6 +129,60 @@ func TestEarlyMethodsWorkOnlyEarly(t *testing.T) {
 	}
 	_ = dialled.Close()
 	wantStatus(t, dialled.(EarlySession).RawPush("/note", "never"), CodeConnClosed, "")
+}
+
+func TestEarlyReadLimitEndsWhenTheSessionIsUp(t *testing.T) {
+	t.Parallel()
+	big := strings.Repeat("x", 5000)
+	received := make(chan *Status, 4)
+	srv := newPeer(t, EndpointConfig{}, &early{accept: func(s EarlySession) (stat *Status) {
+		s.SetEarlyReadLimit(1000)
+		for range 2 {
+			in := s.EarlyReceive(func(message.Header) any { return new(string) })
+			if !in.StatusOK() {
+				stat = in.Status()
+			}
+			received <- stat
+		}
+		return stat
+	}})
+	HandleCall(srv, "/len", func(_ CallCtx, s *string) (int, *Status) { return len(*s), nil })
+	addr := serve(t, srv)
+	introduce := func(second string) *early {
+		return &early{dial: func(s EarlySession, _ bool) *Status {
+			if stat := s.EarlySend(TypePush, "/first", "small", nil); stat != nil {
+				return stat
+			}
+			return s.EarlySend(TypePush, "/second", second, nil)
+		}}
+	}
+	sess := dial(t, newPeer(t, EndpointConfig{}, introduce("small")), addr)
+	for range 2 {
+		if stat := <-received; stat != nil {
+			t.Errorf("below the limit: %v", stat)
+		}
+	}
+	var n int
+	if stat := sess.Call("/len", big, &n).Status(); stat != nil || n != len(big) {
+		t.Errorf("a call over the limit of before: %d, %v", n, stat)
+	}
+	srv.RangeSession(func(s Session) bool {
+		s.(EarlySession).SetEarlyReadLimit(1) // too late
+		return true
+	})
+	if stat := sess.Call("/len", big, &n).Status(); stat != nil || n != len(big) {
+		t.Errorf("a limit for a session that is up: %d, %v", n, stat)
+	}
+
+	_, _ = newPeer(t, EndpointConfig{}, introduce(big)).Dial(addr) // whose writes may succeed or not
+	if stat := eventually(t, "the first message", received); stat != nil {
+		t.Errorf("below the limit: %v", stat)
+	}
+	got := eventually(t, "the second message", received)
+	wantStatus(t, got, CodeConnClosed, "")
+	if !errors.Is(got.Cause(), message.ErrExceedMessageSizeLimit) {
+		t.Errorf("cause %v", got.Cause())
+	}
 }
 
 func TestEarlyFailures(t *testing.T) {

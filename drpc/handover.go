@@ -150,6 +150,7 @@ func (s *session) replace(old, next *link, h *handover) bool {
 	s.departing = append(s.departing, old)
 	s.link.Store(next)
 	s.early.Store(nil)
+	next.sock.LimitRead(0)
 	if addr := next.sock.LocalAddr(); addr.String() != "" && addr.String() != "@" {
 		s.ep.hub.nameAfter(s, addr)
 	}

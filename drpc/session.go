@@ -139,6 +139,7 @@ func (s *session) up(l *link, isRedial bool) bool {
 	s.mu.Lock()
 	s.link.Store(l)
 	s.early.Store(nil)
+	l.sock.LimitRead(0) // see SetEarlyReadLimit
 	ok := s.moveLocked(stateOk)
 	var old *session
 	mine := true

@@ -53,6 +53,8 @@ type Conn struct {
 	conn   net.Conn
 	proto  proto.Proto
 	framer proto.Framer // nil: the protocol knows only Pack and Unpack
+	// lowered is the largest frame that is read where LimitRead has said so, else 0.
+	lowered atomic.Uint32
 	in     frameReader
 	out    *outbox
 	// frameHint is about how large the last frame was: the next one gets a buffer that holds it without growing.
@@ -139,14 +141,27 @@ func (p protoIO) CloseWrite() error {
 }
 
 // SizeLimit is the largest frame in bytes that the connection takes.
-func (p protoIO) SizeLimit() uint32 { return p.s.SizeLimit() }
+func (p protoIO) SizeLimit() uint32 { return p.s.readLimit() }
 
-// SizeLimit is the largest frame in bytes that this connection takes or sends.
+// SizeLimit is the largest frame in bytes that this connection takes or sends, unless LimitRead lets it take less.
 func (s *Conn) SizeLimit() uint32 {
 	if s.opts.SizeLimit != 0 {
 		return s.opts.SizeLimit
 	}
 	return message.MsgSizeLimit()
+}
+
+// LimitRead lets the connection take frames of n bytes at most from the next one on, as from a peer that is not known yet.
+// 0 lifts that again; SizeLimit holds in any case. What is sent is not concerned. Safe for concurrent use.
+func (s *Conn) LimitRead(n uint32) { s.lowered.Store(n) }
+
+// readLimit is the largest frame in bytes that the connection takes now.
+func (s *Conn) readLimit() uint32 {
+	limit := s.SizeLimit()
+	if n := s.lowered.Load(); n != 0 {
+		return min(n, limit)
+	}
+	return limit
 }
 
 // Encode packs m into one frame, to be passed to Send. Safe for concurrent use; it holds no lock that a slow body
@@ -228,7 +243,7 @@ func (s *Conn) WriteMessage(m Message) error {
 // Receive reads one frame into m and leaves its body encoded: m.DecodeBody decodes it. The parts of m lie in the
 // returned buffer, which goes to bufpool.Put once m is done with. One goroutine at a time.
 func (s *Conn) Receive(m *message.Msg) (*bufpool.Buf, error) {
-	m.SetSizeLimit(s.SizeLimit())
+	m.SetSizeLimit(s.readLimit())
 	m.DeferBody()
 	if s.framer == nil {
 		return s.receiveSlow(m)
@@ -268,7 +283,7 @@ func (s *Conn) receiveSlow(m *message.Msg) (*bufpool.Buf, error) {
 // ReadMessage reads one message and decodes its body.
 func (s *Conn) ReadMessage(m Message) error {
 	msg := message.From(m)
-	msg.SetSizeLimit(s.SizeLimit())
+	msg.SetSizeLimit(s.readLimit())
 	if s.framer == nil {
 		return s.readError(s.proto.Unpack(m))
 	}

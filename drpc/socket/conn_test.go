@@ -243,6 +243,37 @@ func TestFrameAboveTheLimitIsRefusedByItsLength(t *testing.T) {
 	}
 }
 
+func TestReadingMayBeLimitedForAWhile(t *testing.T) {
+	t.Parallel()
+	everywhere(t, socket.Options{SizeLimit: 4000}, func(t *testing.T, a, b *socket.Conn) {
+		b.LimitRead(1000)
+		sent := async(func() error { return b.WriteMessage(call(1, "/m", make([]byte, 2000))) })
+		if err := a.ReadMessage(message.NewMessage(message.WithBody(new([]byte)))); err != nil {
+			t.Errorf("what is sent is limited, too: %v", err)
+		}
+		if err := within(t, "the message", sent); err != nil {
+			t.Error(err)
+		}
+		for _, limit := range []uint32{0, 1 << 30} {
+			b.LimitRead(limit)
+			sent = async(func() error { return a.WriteMessage(call(1, "/m", make([]byte, 2000))) })
+			if _, err := b.Receive(new(message.Msg)); err != nil {
+				t.Errorf("limit %d: %v", limit, err)
+			}
+			if err := within(t, "the message", sent); err != nil {
+				t.Error(err)
+			}
+		}
+		b.LimitRead(1000)
+		sent = async(func() error { return a.WriteMessage(call(1, "/m", make([]byte, 2000))) })
+		if _, err := b.Receive(new(message.Msg)); !errors.Is(err, message.ErrExceedMessageSizeLimit) {
+			t.Errorf("above the limit: %v", err)
+		}
+		_ = b.Close() // or the rest of the frame, which nobody reads, may hold the writer up
+		_ = within(t, "the message", sent)
+	})
+}
+
 // A protocol without a fast path is held to the limit too.
 func TestLongLineOfATextProtocolIsNotSent(t *testing.T) {
 	t.Parallel()

@@ -14,8 +14,13 @@ import (
 	"github.com/osgochina/dmicro/drpc/status"
 )
 
-// DefaultTimeout is how long the exchange may take.
-const DefaultTimeout = 10 * time.Second
+const (
+	// DefaultTimeout is how long the exchange may take.
+	DefaultTimeout = 10 * time.Second
+	// DefaultMaxSize is how large the message with a credential may be, in bytes: room for any token or certificate, and
+	// little to hold for a stranger.
+	DefaultMaxSize = 64 << 10
+)
 
 // Names of the plugins.
 const (
@@ -48,8 +53,8 @@ type SendOnce func(info, retReCv any) *drpc.Status
 // sent to one that is let in, nil for nothing.
 type Checker func(sess Session, fn ReCvOnce) (ret any, stat *drpc.Status)
 
-// ReCvOnce receives the credential into infoReCv, a pointer. It returns CodeConnClosed where none came in time,
-// CodeUnauthorized for what is none, and [MultiReCvErr] the second time.
+// ReCvOnce receives the credential into infoReCv, a pointer. It returns CodeConnClosed where none came in time, or one
+// above the limit of Config.MaxSize, CodeUnauthorized for what is none, and [MultiReCvErr] the second time.
 type ReCvOnce func(infoReCv any) *drpc.Status
 
 // What a function gets that calls twice what it may call once. They must not be changed.
@@ -62,6 +67,9 @@ var (
 type Config struct {
 	// Timeout is how long the exchange may take, from the moment that the connection is up; DefaultTimeout by default.
 	Timeout time.Duration
+	// MaxSize is how large the message with the credential may be, in bytes as received and as inflated; DefaultMaxSize by
+	// default. Only the checker looks at it. That of the endpoint holds in any case, and for every later message.
+	MaxSize uint32
 	// Settings apply to the message that is sent: the codec of the body, meta, filters.
 	Settings []message.MsgSetting
 }
@@ -71,6 +79,13 @@ func (c Config) timeout() time.Duration {
 		return DefaultTimeout
 	}
 	return c.Timeout
+}
+
+func (c Config) maxSize() uint32 {
+	if c.MaxSize == 0 {
+		return DefaultMaxSize
+	}
+	return c.MaxSize
 }
 
 type bearer struct {
@@ -143,6 +158,8 @@ func (c *checker) AfterAccept(sess drpc.EarlySession) *drpc.Status {
 			return MultiReCvErr
 		}
 		once = true
+		sess.SetEarlyReadLimit(c.cfg.maxSize())
+		defer sess.SetEarlyReadLimit(0) // what other plugins read is their business
 		_, stat := receive(ctx, sess, drpc.TypeAuthCall, info)
 		return stat
 	})

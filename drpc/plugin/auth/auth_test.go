@@ -255,6 +255,53 @@ func TestFirstMessageMustBeACredential(t *testing.T) {
 	}
 }
 
+func TestCredentialIsLimitedAndLaterMessagesAreNot(t *testing.T) {
+	t.Parallel()
+	const padding = 100 << 10
+	for name, pf := range map[string]socket.ProtoFunc{
+		"raw": rawproto.RawProtoFunc, "json": jsonproto.NewJSONProtoFunc(), "protobuf": pbproto.NewPbProtoFunc(),
+		"http": httpproto.NewHTTProtoFunc(), "jsonrpc": jsonrpcproto.NewJSONRPCProtoFunc(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for how, tc := range map[string]struct {
+				size    int
+				cfg     auth.Config
+				filters []byte
+				ok      bool
+			}{
+				"at first":           {size: 50 << 10, ok: true},
+				"too large":          {size: padding},
+				"too large inflated": {size: padding, filters: []byte{'z'}},
+				"a higher limit":     {size: padding, cfg: auth.Config{MaxSize: 2 * padding}, ok: true},
+				"a lower limit":      {size: 5000, cfg: auth.Config{MaxSize: 4000}},
+			} {
+				received := make(chan *drpc.Status, 1)
+				srv := peertest.Endpoint(t, drpc.EndpointConfig{}, auth.NewChecker(func(_ auth.Session, fn auth.ReCvOnce) (any, *drpc.Status) {
+					stat := fn(new(string))
+					received <- stat
+					return nil, stat
+				}, tc.cfg))
+				drpc.HandleCall(srv, "/len", func(_ drpc.CallCtx, s *string) (int, *drpc.Status) { return len(*s), nil })
+				cli := peertest.Endpoint(t, drpc.EndpointConfig{}, auth.NewBearerPlugin(func(_ auth.Session, fn auth.SendOnce) *drpc.Status {
+					return fn(strings.Repeat("x", tc.size), nil)
+				}, drpc.WithTFilterPipe(tc.filters...)))
+				sess, stat := cli.Dial(peertest.Serve(t, srv, pf), pf)
+				if got := <-received; tc.ok != got.OK() || tc.ok != stat.OK() {
+					t.Errorf("%s: the checker got %v, the client %v", how, got, stat)
+				}
+				if !stat.OK() {
+					continue
+				}
+				var n int
+				if stat = sess.Call("/len", strings.Repeat("y", 3*padding), &n).Status(); !stat.OK() || n != 3*padding {
+					t.Errorf("%s: a call over it: %d, %v", how, n, stat)
+				}
+			}
+		})
+	}
+}
+
 func TestWhoShowsNoCredentialInTimeIsClosed(t *testing.T) {
 	t.Parallel()
 	for name, say := range map[string]func(net.Conn){
