@@ -55,8 +55,8 @@ type Conn struct {
 	framer proto.Framer // nil: the protocol knows only Pack and Unpack
 	// lowered is the largest frame that is read where LimitRead has said so, else 0.
 	lowered atomic.Uint32
-	in     frameReader
-	out    *outbox
+	in      frameReader
+	out     *outbox
 	// frameHint is about how large the last frame was: the next one gets a buffer that holds it without growing.
 	frameHint atomic.Uint32
 
