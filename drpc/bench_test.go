@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
-
-	"github.com/osgochina/dmicro/logger"
 )
 
 // benchBody is the size in bytes of what is echoed.
@@ -20,7 +18,6 @@ const benchBody = 128
 
 // startEcho serves an echo and returns a session to it.
 func startEcho(tb testing.TB, plugins ...Plugin) Session {
-	logger.SetLevel(logger.LevelWarning)
 	srv := newPeer(tb, EndpointConfig{DefaultBodyCodec: "protobuf"}, plugins...)
 	HandleCall(srv, "/echo", func(_ CallCtx, arg *wrapperspb.BytesValue) (*wrapperspb.BytesValue, *Status) {
 		return arg, nil

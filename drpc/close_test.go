@@ -742,3 +742,39 @@ func TestPushesToALostSessionDoNotKeepItAlive(t *testing.T) {
 	close(plugin.end)
 	pushers.Wait()
 }
+
+func TestNobodyGetsInWhileHooksOfTheCloseRunOrAfterwards(t *testing.T) {
+	t.Parallel()
+	knock := func(addr string) error {
+		conn, err := net.DialTimeout("tcp", addr, 20*time.Second)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err = conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("a connection is neither served nor closed")
+		}
+		return nil
+	}
+	srv := newPeer(t, EndpointConfig{}, beforeClose(func(e Endpoint) {
+		for range 3 { // what was dialled before the listener is closed does not end the accepting, or it would stay open
+			if err := knock(e.Addrs()[0].String()); err != nil {
+				t.Error(err)
+			}
+		}
+	}))
+	addr := serve(t, srv)
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := knock(addr); err == nil {
+		t.Error("an endpoint that is closed goes on listening")
+	}
+}
+
+// beforeClose is called when the endpoint begins to close.
+type beforeClose func(Endpoint)
+
+func (beforeClose) Name() string                           { return "before close" }
+func (f beforeClose) BeforeCloseEndpoint(e Endpoint) error { f(e); return nil }

@@ -167,6 +167,7 @@ func TestNobodyIsAwaitedOnALinkThatDiedOrOnItsSuccessor(t *testing.T) {
 	for range 20 {
 		waitFor(t, "the session is up", func() bool { return sess.Call("/double", 1, new(int)).Status() == nil })
 		note()
+		lasts(t, sess) // or each pause before the next connection would be twice as long as the last one
 		srv.cut()
 	}
 	close(end)

@@ -44,7 +44,10 @@ func (e *endpoint) listenAndServe(protoFunc []socket.ProtoFunc) (listened bool, 
 		_ = ln.Close() // the endpoint is closed: that counts
 		return false, ErrListenClosed
 	}
-	defer e.untrack(ln)
+	defer func() {
+		_ = ln.Close() // before it leaves the list of what Close closes: accepting may have ended for another reason
+		e.untrack(ln)
+	}()
 	if err = runRare(e.plugins.hooks(), hookAfterListen, func(p AfterListenPlugin) error {
 		return p.AfterListen(ln.Addr())
 	}); err != nil {
@@ -95,8 +98,7 @@ func (e *endpoint) accept(ln net.Listener, protoFunc []socket.ProtoFunc) error {
 			case errTooManySessions:
 				e.refuse(conn)
 			default:
-				_ = conn.Close() // refused: nobody is there to tell
-				return err
+				_ = conn.Close() // refused: nobody is there to tell, until Close gets to the listener
 			}
 			continue
 		}
