@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestConfigurationHasDefaults(t *testing.T) {
@@ -166,16 +167,9 @@ func TestTakenPortIsAnErrorOfListenAndServe(t *testing.T) {
 func TestLocalPortIsDialledFrom(t *testing.T) {
 	t.Parallel()
 	addr := serve(t, newPeer(t, EndpointConfig{}))
-	probe, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := probe.Addr().(*net.TCPAddr).Port
-	if err = probe.Close(); err != nil {
-		t.Fatal(err)
-	}
-	sess := dial(t, newPeer(t, EndpointConfig{LocalPort: uint16(port)}), addr)
-	if got := sess.LocalAddr().(*net.TCPAddr).Port; got != port {
+	port := porttest.Free(t)
+	sess := dial(t, newPeer(t, EndpointConfig{LocalPort: port}), addr)
+	if got := sess.LocalAddr().(*net.TCPAddr).Port; got != int(port) {
 		t.Errorf("dialled from port %d, want %d", got, port)
 	}
 }

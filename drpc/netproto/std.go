@@ -28,6 +28,9 @@ func (std) Dial(ctx context.Context, network, local, address string) (net.Conn, 
 			return nil, err
 		}
 		d.LocalAddr = addr
+		if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Port == 0 {
+			d.Control = portAtConnect
+		}
 	}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil || network != "unixpacket" {
