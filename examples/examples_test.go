@@ -13,9 +13,26 @@ import (
 	"time"
 )
 
-// ownTest are the examples that run until somebody stops them. Their directories have tests of their own.
+// ownTest are the examples that run until somebody stops them, or that need what is not everywhere. Their directories have
+// tests of their own.
 var ownTest = map[string]bool{
-	"custom_proto": true, "dserver_multi": true, "graceful": true, "quickstart": true, "registry_etcd": true, "registry_mdns": true, "reload": true, "supervisor": true, "websocket": true,
+	"dserver_multi": true, "dserver_single": true, "graceful": true, "quickstart": true, "registry_etcd": true,
+	"registry_mdns": true, "reload": true, "supervisor": true, "websocket": true,
+}
+
+// names returns the names of all examples.
+func names(t *testing.T) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != "internal" {
+			all = append(all, e.Name())
+		}
+	}
+	return all
 }
 
 var outputBlock = regexp.MustCompile(`(?s)\n// (Output|Unordered output):\n((?://.*\n)+)$`)
@@ -25,11 +42,7 @@ var argumentsLine = regexp.MustCompile(`(?m)^// Arguments: (.*)$`)
 // arguments returns what the example in dir wants to be started with.
 func arguments(t *testing.T, dir string) []string {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m := argumentsLine.FindStringSubmatch(string(source)); m != nil {
+	if m := argumentsLine.FindStringSubmatch(readFile(t, filepath.Join(dir, "main.go"))); m != nil {
 		return strings.Fields(m[1])
 	}
 	return nil
@@ -38,11 +51,7 @@ func arguments(t *testing.T, dir string) []string {
 // wanted returns what the example in dir says that it prints, and whether the order of the lines is chance.
 func wanted(t *testing.T, dir string) (text string, unordered bool) {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(dir, "main.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := outputBlock.FindStringSubmatch(string(source))
+	m := outputBlock.FindStringSubmatch(readFile(t, filepath.Join(dir, "main.go")))
 	if m == nil {
 		t.Fatal("main.go does not end with a comment that begins with Output:, and says what the program prints")
 	}
@@ -58,18 +67,12 @@ func TestEveryExamplePrintsWhatItSays(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "./...").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	entries, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		name := e.Name()
-		if !e.IsDir() || name == "internal" || ownTest[name] {
+	for _, name := range names(t) {
+		if ownTest[name] {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkReadme(t, name)
 			want, unordered := wanted(t, name)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
@@ -103,14 +106,38 @@ func sameLines(a, b string) bool {
 	return true
 }
 
-// checkReadme wants the command that runs the example from the root of the repository.
-func checkReadme(t *testing.T, name string) {
+// TestReadmeIsTwoLinesAndACommand holds the form of all of them: what the example shows, in at most two lines, and the one
+// command that runs it from the root of the repository.
+func TestReadmeIsTwoLinesAndACommand(t *testing.T) {
+	t.Parallel()
+	index := readFile(t, "README.md")
+	for _, name := range names(t) {
+		if !strings.Contains(index, "("+name+")") {
+			t.Errorf("the list in README.md does not have %s", name)
+		}
+		var prose, commands []string
+		for line := range strings.Lines(readFile(t, filepath.Join(name, "README.md"))) {
+			switch command, indented := strings.CutPrefix(line, "    "); {
+			case indented:
+				commands = append(commands, command)
+			case strings.TrimSpace(line) != "":
+				prose = append(prose, line)
+			}
+		}
+		if len(prose) == 0 || len(prose) > 2 {
+			t.Errorf("%s/README.md says what it is in %d lines, want one or two", name, len(prose))
+		}
+		if len(commands) != 1 || !strings.Contains(commands[0], "./examples/"+name) && commands[0] != "make demo\n" {
+			t.Errorf("%s/README.md runs it by %q, want one command", name, commands)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(name, "README.md"))
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if command := "go run ./examples/" + name; !strings.Contains(string(text), command) {
-		t.Errorf("README.md does not say %q", command)
-	}
+	return string(text)
 }

@@ -122,7 +122,7 @@ func TestUserOfTheCluster(t *testing.T) {
 		"no user":         {etcd.Prefix("/shops/")},
 		"somebody else's": {etcd.Auth("shop", "shop secret"), etcd.Prefix("/banks/")},
 	} {
-		r := c.registry(opts...)
+		r := c.registry(append(opts, registry.OptTimeout(2*time.Second))...)
 		err := r.Register(s)
 		if err == nil {
 			t.Errorf("%s may register", name)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,8 +47,8 @@ func (l *line) Pack(m proto.Message) error {
 	if method == "" {
 		method = "-"
 	}
-	if strings.ContainsAny(method, " \n") || strings.ContainsRune(string(body), '\n') {
-		return fmt.Errorf("line proto: %q cannot stand in a line", method)
+	if strings.ContainsAny(method, " \n") || bytes.ContainsRune(body, '\n') {
+		return fmt.Errorf("line proto: the message to %q does not fit in a line", method)
 	}
 	text := fmt.Appendf(nil, "%d %d %s %d %s\n", m.Seq(), m.MType(), method, m.Status().Code(), body)
 	if len(text) > maxLine {

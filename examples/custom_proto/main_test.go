@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,35 +11,14 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/examples/internal/demo"
 )
-
-func TestExamplePrintsWhatItSays(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	if err := run(&out); err != nil {
-		t.Fatal(err)
-	}
-	want := "client got: 15\nclient got: Not Found\nby hand:    1 2 - 0 42\n"
-	if out.String() != want {
-		t.Errorf("got\n%swant\n%s", out.String(), want)
-	}
-}
 
 func TestManyCallersShareASession(t *testing.T) {
 	t.Parallel()
-	where := make(listening, 1)
-	server, err := drpc.New(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, where)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, client := demo.Endpoint(drpc.EndpointConfig{}), demo.Endpoint(drpc.EndpointConfig{})
 	drpc.HandleCall(server, "/sum", sum)
-	done := make(chan error, 1)
-	go func() { done <- server.ListenAndServe(newLine) }()
-	client, err := drpc.New(drpc.EndpointConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sess, stat := client.Dial((<-where).String(), newLine)
+	sess, stat := client.Dial(demo.Serve(server, newLine), newLine)
 	if stat != nil {
 		t.Fatal(stat)
 	}
@@ -52,13 +32,9 @@ func TestManyCallersShareASession(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err = client.Close(); err != nil {
+	if err := errors.Join(client.Close(), server.Close()); err != nil {
 		t.Error(err)
 	}
-	if err = server.Close(); err != nil {
-		t.Error(err)
-	}
-	<-done
 }
 
 // pipe is a connection whose other end has said all it has to say.

@@ -5,56 +5,21 @@ package main
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/examples/internal/apptest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv("EXAMPLE_APP") != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// freePort returns a port of this machine that nothing listens on, below those that systems hand out for port 0.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := fmt.Sprint(10_000 + rand.IntN(20_000))
-		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			_ = ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port among a hundred")
-	return ""
-}
+func TestMain(m *testing.M) { apptest.Main(m, main) }
 
 func TestBothServicesAnswerAfterAReload(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "ex") // a short path: sockets allow some 100 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	web := freePort(t)
-	env := append(os.Environ(), "EXAMPLE_APP=1", "DMICRO_RUN_DIR="+dir, "HOME="+dir, "WEB_PORT="+web, "CALL_PORT="+freePort(t))
-	run := func(args ...string) string {
-		cmd := exec.Command(os.Args[0], args...)
-		cmd.Env, cmd.Dir = env, dir
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
-		return string(out)
-	}
+	web := fmt.Sprint(porttest.Free(t))
+	app := apptest.New(t, "WEB_PORT="+web, fmt.Sprint("CALL_PORT=", porttest.Free(t)))
 	clock := regexp.MustCompile(`^\d\d:\d\d:\d\d, says process (\d+)\n$`)
 	ask := func() string {
 		client := http.Client{Timeout: 10 * time.Second}
@@ -73,11 +38,11 @@ func TestBothServicesAnswerAfterAReload(t *testing.T) {
 		}
 		return m[1]
 	}
-	run("start", "-d")
-	defer run("stop")
+	app.Run("start", "-d")
+	defer app.Run("stop")
 	before := ask()
-	run("reload")
-	for deadline := time.Now().Add(20 * time.Second); ask() == before; {
+	app.Run("reload")
+	for deadline := time.Now().Add(time.Minute); ask() == before; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the process of before still answers")
 		}

@@ -3,80 +3,32 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
-	"io"
-	"log"
 	"os"
 	"os/signal"
 	"time"
 
-	"github.com/osgochina/dmicro/client"
-	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/examples/internal/demo"
+	"github.com/osgochina/dmicro/examples/internal/greeter"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/etcd"
-	"github.com/osgochina/dmicro/server"
 )
 
-const service = "example-greeter"
-
 func main() {
+	role := greeter.Flags()
 	address := flag.String("etcd", "127.0.0.1:2379", "addresses of etcd, separated by commas")
 	prefix := flag.String("prefix", "/dmicro/example/", "what all keys begin with")
-	asServer := flag.Bool("serve", false, "be the server; without it be a client")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	run := call
-	if *asServer {
-		run = serve
-	}
 	nodes := etcd.NewRegistry(
 		registry.OptAddrList(*address),
 		etcd.Prefix(*prefix),
 		etcd.RegisterTTL(10*time.Second), // a server that died disappears after it
 	)
-	if err := run(ctx, nodes, os.Stdout); err != nil {
-		log.Fatal(err)
-	}
+	// It goes wherever a registry is wanted: server.OptRegistry(nodes), client.OptRegistry(nodes).
+	demo.Check(role.Run(ctx, nodes, os.Stdout))
 }
 
-// serve greets until ctx is done.
-func serve(ctx context.Context, nodes registry.Registry, _ io.Writer) error {
-	srv, err := server.New(service, server.OptRegistry(nodes)) // any port of all addresses
-	if err != nil {
-		return err
-	}
-	drpc.HandleCall(srv, "/greet", func(_ drpc.CallCtx, name *string) (string, *drpc.Status) {
-		return "hello, " + *name, nil
-	})
-	defer context.AfterFunc(ctx, srv.Close)()
-	if err := srv.ListenAndServe(); !errors.Is(err, drpc.ErrListenClosed) {
-		return err
-	}
-	srv.Close() // returns when the server is closed
-	return nil
-}
-
-// call asks whoever is there, and waits for a server if nobody is.
-func call(ctx context.Context, nodes registry.Registry, out io.Writer) error {
-	cli, err := client.New(service, client.OptRegistry(nodes))
-	if err != nil {
-		return err
-	}
-	defer cli.Close()
-	for {
-		var answer string
-		stat := cli.Call("/greet", "neighbour", &answer).Status()
-		if stat == nil {
-			_, err := fmt.Fprintln(out, answer)
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return stat.Cause()
-		case <-time.After(time.Second):
-		}
-	}
-}
+// Output:
+// hello, neighbour

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osgochina/dmicro/examples/internal/greeter"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/etcd"
 )
@@ -25,11 +26,13 @@ func TestClientFindsTheServer(t *testing.T) {
 	defer cancel()
 	serverCtx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
+	server, client := &greeter.Role{Serve: true}, &greeter.Role{Ask: true}
 	go func() {
-		served <- serve(serverCtx, etcd.NewRegistry(registry.OptAddrList(address), prefix), io.Discard)
+		served <- server.Run(serverCtx, etcd.NewRegistry(registry.OptAddrList(address), prefix), io.Discard)
 	}()
 	var out bytes.Buffer
-	if err := call(ctx, etcd.NewRegistry(registry.OptAddrList(address), prefix), &out); err != nil || out.String() != "hello, neighbour\n" {
+	err := client.Run(ctx, etcd.NewRegistry(registry.OptAddrList(address), prefix), &out)
+	if err != nil || out.String() != "hello, neighbour\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 	stop()

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osgochina/dmicro/examples/internal/greeter"
 	"github.com/osgochina/dmicro/registry"
 )
 
@@ -20,9 +21,10 @@ func TestClientFindsTheServer(t *testing.T) {
 	defer cancel()
 	serverCtx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- serve(serverCtx, registry.NewRegistry(domain), io.Discard) }()
+	server, client := &greeter.Role{Serve: true}, &greeter.Role{Ask: true}
+	go func() { served <- server.Run(serverCtx, registry.NewRegistry(domain), io.Discard) }()
 	var out bytes.Buffer
-	if err := call(ctx, registry.NewRegistry(domain), &out); err != nil || out.String() != "hello, neighbour\n" {
+	if err := client.Run(ctx, registry.NewRegistry(domain), &out); err != nil || out.String() != "hello, neighbour\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 	stop()

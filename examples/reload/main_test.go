@@ -3,14 +3,14 @@
 package main
 
 import (
-	"math/rand/v2"
-	"net"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // program is the built example in a directory of its own.
@@ -28,25 +28,11 @@ func build(t *testing.T) *program {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &program{t: t, path: filepath.Join(dir, "app"), dir: dir, port: freePort(t)}
+	p := &program{t: t, path: filepath.Join(dir, "app"), dir: dir, port: fmt.Sprint(porttest.Free(t))}
 	if out, err := exec.Command("go", "build", "-o", p.path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return p
-}
-
-// freePort returns a port outside of the range from which the system chooses ports.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10_000 + rand.IntN(20_000))
-		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			_ = ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port among a hundred")
-	return ""
 }
 
 func (p *program) run(args ...string) string {

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,18 +35,18 @@ func main() {
 	begun := make(chan struct{})
 	drpc.HandleCall(srv, "/slow", func(drpc.CallCtx, *string) (string, *drpc.Status) {
 		close(begun)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // work
 		return "finished", nil
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- srv.ListenAndServe() }()
 
-	services, err := nodes.GetService("calculator")
-	for ; errors.Is(err, registry.ErrNotFound); services, err = nodes.GetService("calculator") {
-		time.Sleep(time.Millisecond)
-	}
+	watch, err := nodes.Watch(registry.OptWatchService("calculator"))
 	demo.Check(err)
-	fmt.Println("registered:", services[0].Name, services[0].Version, services[0].Nodes[0].Paths)
+	change, err := watch.Next() // waits until there is something to tell
+	demo.Check(err)
+	watch.Stop()
+	fmt.Println("registered:", change.Service.Name, change.Service.Version, change.Service.Nodes[0].Paths)
 
 	cli, err := client.New("calculator", client.OptRegistry(nodes))
 	demo.Check(err)
