@@ -97,6 +97,7 @@ browser: ## the page of examples/websocket in a headless Chromium, which is fetc
 
 site: ## the documentation as a web site, in .cache/site
 	@echo "== site (the first time compiles the generator, which takes some minutes)"
+	@rm -rf .cache/diagrams && $(GO) run ./internal/diagram/render docs .cache/diagrams
 	@$(GO) tool -modfile=tools/site/go.mod hugo --source tools/site --destination "$(CURDIR)/.cache/site" --cleanDestinationDir --logLevel warn
 	@echo "open .cache/site/index.html"
 
