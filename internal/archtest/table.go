@@ -35,7 +35,8 @@ var Layers = []Layer{
 	}},
 	{Name: "L2", What: "wire protocols | transports", Rows: []Row{
 		{Path: "drpc/proto"},
-		{Path: "drpc/proto/*", Beside: []string{"drpc/proto", "drpc/proto/*"}},
+		{Path: "drpc/proto/*", Beside: []string{"drpc/proto", "drpc/proto/*", "drpc/internal/payload"}},
+		{Path: "drpc/internal/payload", Beside: []string{"drpc/proto"}},
 		{Path: "drpc/netproto"},
 		{Path: "drpc/netproto/*", Beside: []string{"drpc/netproto", "drpc/netproto/*"}},
 	}},

@@ -33,7 +33,7 @@ const (
 // the one of all protocols.
 var ErrNotText = proto.ErrNotText
 
-var format = &lenframe.Format{ID: id, Name: name, Append: appendPayload, Parse: parsePayload}
+var format = &lenframe.Format{ID: id, Name: name, Append: appendPayload, Parse: fields.Parse}
 
 // NewPbProtoFunc returns what makes the protocol instance of one session.
 func NewPbProtoFunc() proto.ProtoFunc { return format.New }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/osgochina/dmicro/drpc/codec"
+	"github.com/osgochina/dmicro/drpc/internal/payload"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/status"
@@ -43,13 +44,8 @@ func parseObject(frame []byte, m *message.Msg) error {
 
 // fill sets m to what the object says.
 func (o *object) fill(m *message.Msg) error {
-	for _, part := range [...]struct {
-		name string
-		text []byte
-	}{{"service method", o.method}, {"status", o.status}, {"meta", o.meta}} {
-		if err := proto.CheckHeaderPart(part.name, len(part.text)); err != nil {
-			return err
-		}
+	if err := payload.CheckHeader(o.method, o.status, o.meta); err != nil {
+		return err
 	}
 	if o.old != nil && !json.Valid(o.body) && json.Valid(o.old) {
 		o.body = o.old

@@ -28,7 +28,7 @@ const (
 	name      = "protobuf"
 )
 
-var format = &wsframe.Format{ID: id, Name: name, Append: appendPayload, Parse: parsePayload}
+var format = &wsframe.Format{ID: id, Name: name, Append: appendPayload, Parse: fields.Parse}
 
 // NewPbSubProtoFunc returns what makes the protocol instance of one session. It is of use only inside a websocket, which
 // knows where a message ends.
