@@ -9,3 +9,7 @@ func (e *testEnv) beginAsInit(t *testing.T) *process {
 	t.Skip("there are no pid namespaces")
 	return nil
 }
+
+const traitInit = "init"
+
+func mountProc() {}

@@ -233,14 +233,7 @@ func TestSessionsOverUDPAreBackAfterAReload(t *testing.T) {
 	for _, network := range []string{"kcp", "quic"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
-			e := newNetEnv(t, "udp")
-			e.extra = append(e.extra, "UDP="+network, "PORT_udp="+strconv.Itoa(freePort(t)))
-			e.cleanUp()
-			ca := certtest.New(t)
-			cert, key := ca.Files("127.0.0.1")
-			if network == "quic" {
-				e.extra = append(e.extra, "CERT="+cert, "KEY="+key)
-			}
+			e, ca := newUDPEnv(t, network)
 			e.serve()
 			c := dialUDP(t, network, e.addr("udp"), ca)
 			old, stat := c.do("/work/do", "first")
@@ -266,6 +259,45 @@ func TestSessionsOverUDPAreBackAfterAReload(t *testing.T) {
 			e.run("stop").want(t, codeOK)
 		})
 	}
+}
+
+// A call that the old process has begun before the hand-over is answered by it, however long it takes within the limit.
+func TestCallsOverQUICThatHaveBegunAreAnsweredByTheOldProcess(t *testing.T) {
+	t.Parallel()
+	e, ca := newUDPEnv(t, "quic")
+	p := e.serve()
+	c := dialUDP(t, "quic", e.addr("udp"), ca)
+	type answer struct {
+		pid  int
+		stat *drpc.Status
+	}
+	slow := make(chan answer, 1)
+	go func() {
+		pid, stat := c.do("/work/wait", 3000)
+		slow <- answer{pid, stat}
+	}()
+	waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+	e.run("reload").want(t, codeOK)
+	if a := <-slow; !a.stat.OK() || a.pid != p.Process.Pid {
+		t.Errorf("process %d has answered, %v", a.pid, a.stat)
+	}
+	if code := p.wait(); code != codeOK {
+		t.Errorf("the old process: exit code %d\n%s", code, p.out.String())
+	}
+	e.run("stop").want(t, codeOK)
+}
+
+// newUDPEnv makes a place for a netApp that listens on a UDP socket.
+func newUDPEnv(t *testing.T, network string) (*testEnv, *certtest.Authority) {
+	e := newNetEnv(t, "udp")
+	e.extra = append(e.extra, "UDP="+network, "PORT_udp="+strconv.Itoa(freePort(t)))
+	e.cleanUp()
+	ca := certtest.New(t)
+	if network == "quic" {
+		cert, key := ca.Files("127.0.0.1")
+		e.extra = append(e.extra, "CERT="+cert, "KEY="+key)
+	}
+	return e, ca
 }
 
 func dialUDP(t *testing.T, network, addr string, ca *certtest.Authority) *peer {

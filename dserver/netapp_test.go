@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,6 +34,9 @@ func netApp(traits []string) {
 	has := map[string]bool{}
 	for _, t := range traits {
 		has[t] = true
+	}
+	if has[traitInit] && os.Getpid() == 1 {
+		mountProc()
 	}
 	SetName("TestApp")
 	if has["noctl"] {
@@ -137,6 +141,14 @@ func (w *Work) Spawn(_ *string) (int, *drpc.Status) {
 		return 0, drpc.NewStatus(1000, err.Error())
 	}
 	return pid, nil
+}
+
+// Orphan starts a program that loses its parent at once.
+func (w *Work) Orphan(_ *string) (int, *drpc.Status) {
+	if err := exec.Command("/bin/sh", "-c", "sleep 300 </dev/null >/dev/null 2>&1 &").Run(); err != nil {
+		return 0, drpc.NewStatus(1000, err.Error())
+	}
+	return os.Getpid(), nil
 }
 
 // Crash ends the process as a bug does.
