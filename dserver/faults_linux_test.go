@@ -78,7 +78,7 @@ func TestOrphansAreReaped(t *testing.T) {
 			if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the orphan to be reaped", func() bool { return !alive(orphan) })
+			waitFor(t, "the orphan to be reaped", func() bool { return !listed(orphan) })
 			if _, stat := c.do("/work/do", "x"); !stat.OK() {
 				t.Error("after that:", stat)
 			}

@@ -38,7 +38,7 @@ func newLoad(t *testing.T, e *testEnv) *load {
 	return &load{t: t, e: e, stop: make(chan struct{}), calls: map[string]string{}, count: map[string]*atomic.Int64{}}
 }
 
-// patience bounds a call. Nothing waits that long, unless something is wrong.
+// callPatience bounds a call. Nothing waits that long, unless something is wrong.
 const callPatience = 60 * time.Second
 
 // keep makes one call after the other until the end.
@@ -180,9 +180,6 @@ func (l *load) http(kind, addr string, keep bool) {
 		return errors.Join(err, resp.Body.Close())
 	})
 }
-
-// soak reports whether the long form of a test is asked for.
-func soak() bool { return os.Getenv("DMICRO_SOAK") != "" }
 
 func TestReloadsUnderLoadLoseNoCallAndRunNoneTwice(t *testing.T) {
 	reloads := 3

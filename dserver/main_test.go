@@ -380,15 +380,33 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatalf("the process does not end:\n%s", p.out.String())
 	}
 	return p.ProcessState.ExitCode()
 }
 
+// patience is how long a test waits for what must happen: long, because tests share the machine with others.
+const patience = time.Minute
+
+// soak reports whether the long form of a test is asked for.
+func soak() bool { return os.Getenv("DMICRO_SOAK") != "" }
+
+// wantPrompt fails the test if something has taken too long. The limit itself is asked for by the long tests, which have
+// the machine to themselves; others leave room for what else may run.
+func wantPrompt(t *testing.T, what string, took, limit time.Duration) {
+	t.Helper()
+	if !soak() {
+		limit = max(limit, 20*time.Second)
+	}
+	if took > limit {
+		t.Errorf("%s took %v, the limit is %v", what, took, limit)
+	}
+}
+
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}

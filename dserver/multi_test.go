@@ -76,7 +76,19 @@ func (e *testEnv) workers() map[string]int {
 	return pids
 }
 
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+// alive reports whether a process runs. One that has ended, and is there only because its parent has not asked for its
+// exit code, does not.
+func alive(pid int) bool {
+	if !listed(pid) {
+		return false
+	}
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// listed reports whether a process is in the table of processes.
+func listed(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func TestEachServiceIsAProcessOfItsOwn(t *testing.T) {
 	t.Parallel()
@@ -188,7 +200,9 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 			got, stat := c.do("/work/do", "y")
 			return stat.OK() && got != old
 		})
-		t.Logf("served again after %v", time.Since(began))
+		took := time.Since(began)
+		wantPrompt(t, "serving again", took, 2*time.Second)
+		t.Logf("served again after %v", took)
 		waitFor(t, "the socket of the dead one to go", func() bool {
 			_, err := os.Lstat(workerSocket(e.runDir(), old))
 			return os.IsNotExist(err)
@@ -260,10 +274,21 @@ func TestWorkersOfAKilledMasterLeaveAndStartWorksAtOnce(t *testing.T) {
 			e := newMultiEnv(t, "", held)
 			p := e.serve()
 			pids := e.workers()
+			began := time.Now()
 			p.signal(syscall.SIGKILL)
+			gone := make(chan time.Duration, 1)
+			go func() {
+				defer func() { gone <- time.Since(began) }()
+				for time.Since(began) < patience && (alive(pids["TcpBox"]) || alive(pids["WebBox"]) || alive(pids["HTTPBox"])) {
+					time.Sleep(5 * time.Millisecond)
+				}
+			}()
 			p.wait()
 			second := e.serve()
-			waitFor(t, "the workers to leave", func() bool { return !alive(pids["TcpBox"]) && !alive(pids["WebBox"]) && !alive(pids["HTTPBox"]) })
+			wantPrompt(t, "the next start", time.Since(began), orphanTime)
+			took := <-gone
+			wantPrompt(t, "the workers' leave", took, 2*time.Second)
+			t.Logf("the workers had left after %v", took)
 			waitFor(t, "all new workers", func() bool { return len(e.workers()) == 3 })
 			if strings.Contains(second.out.String(), "failed:") {
 				t.Errorf("a worker did not come up at once:\n%s", second.out.String())

@@ -170,8 +170,11 @@ func (b *tcpBox) Setup() error {
 	switch habit("setup") {
 	case "fail":
 		return errors.New("no database")
-	case "slow":
-		time.Sleep(1500 * time.Millisecond)
+	case "wait":
+		announce("setup", "")
+		for habit("setup") == "wait" && b.Context.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
 	case "hang":
 		<-b.Context.Done()
 	}

@@ -106,35 +106,46 @@ func TestReloadPutsANewProcessInThePlaceOfTheOldOne(t *testing.T) {
 
 func TestReloadThatFailsLeavesTheOldProcessAtWork(t *testing.T) {
 	t.Parallel()
-	e := newNetEnv(t, "tcponly")
-	e.cleanUp()
-	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nReadyTimeout = \"1500ms\"\n")
-	p := e.serve()
-	c := dialApp(t, "tcp", e.addr("tcp"))
-	for _, tt := range []struct{ name, what, says string }{
-		{"start", "exit", "broken on purpose"},
-		{"start", "hang", "not ready in time"},
-		{"setup", "fail", "no database"},
-		{"setup", "hang", "nobody listens on"},
+	const hasty = "[dserver]\nReadyTimeout = \"1s\"\n"
+	for name, tt := range map[string]struct {
+		old, next  string // configuration
+		what, does string // what the new process does
+		says       []string
+	}{
+		"exit":      {"", "", "start", "exit", []string{"broken on purpose"}},
+		"hang":      {hasty, "", "start", "hang", []string{"not ready in time"}},
+		"Setup":     {"", "", "setup", "fail", []string{"no database"}},
+		"no socket": {"", hasty, "setup", "hang", []string{"nobody listens on"}},
+		"bad key":   {"", "[dserver]\nStopTimout = 1\n", "", "", []string{"dserver.StopTimout", "no such key"}},
 	} {
-		e.sets(tt.name, tt.what)
-		e.run("reload").want(t, codeFailed, tt.says)
-		e.sets(tt.name, "")
-		if got, stat := c.do("/work/do", tt.what); !stat.OK() || got != p.Process.Pid {
-			t.Fatalf("%s %s: process %d answers, %v", tt.name, tt.what, got, stat)
-		}
-		if e.generation() != p.Process.Pid {
-			t.Fatalf("%s %s: the pid file names another process", tt.name, tt.what)
-		}
-		if kids := childrenOf(p.Process.Pid); len(kids) > 0 {
-			t.Fatalf("%s %s: processes %v are left", tt.name, tt.what, kids)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newNetEnv(t, "tcponly")
+			e.cleanUp()
+			config := filepath.Join(e.dir, "config.toml")
+			writeFile(t, config, tt.old)
+			p := e.serve()
+			c := dialApp(t, "tcp", e.addr("tcp"))
+			writeFile(t, config, tt.next)
+			e.sets(tt.what, tt.does)
+			e.run("reload").want(t, codeFailed, tt.says...)
+			if got, stat := c.do("/work/do", "x"); !stat.OK() || got != p.Process.Pid {
+				t.Fatalf("process %d answers, %v", got, stat)
+			}
+			if e.generation() != p.Process.Pid {
+				t.Fatal("the pid file names another process")
+			}
+			if kids := childrenOf(p.Process.Pid); len(kids) > 0 {
+				t.Fatalf("processes %v are left", kids)
+			}
+			if tt.old == "" { // else a good one may be late, too
+				writeFile(t, config, "")
+				e.sets(tt.what, "")
+				e.run("reload").want(t, codeOK, "reloaded")
+			}
+			e.run("stop").want(t, codeOK)
+		})
 	}
-	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nStopTimout = 1\n")
-	e.run("reload").want(t, codeFailed, "dserver.StopTimout", "no such key")
-	writeFile(t, filepath.Join(e.dir, "config.toml"), "")
-	e.run("reload").want(t, codeOK, "reloaded")
-	e.run("stop").want(t, codeOK)
 }
 
 // childrenOf lists the processes whose parent is pid, where there is /proc.
@@ -167,12 +178,13 @@ func TestTwoReloadsAtOnceMakeOneGeneration(t *testing.T) {
 	e := newNetEnv(t, "tcponly")
 	e.cleanUp()
 	e.serve()
-	e.sets("setup", "slow")
-	first, second := e.begin("reload"), e.begin("reload")
-	codes := first.wait() + second.wait()
-	out := first.out.String() + second.out.String()
-	if codes != codeOK+codeFailed || !strings.Contains(out, "in progress already") {
-		t.Errorf("exit codes %d in all:\n%s", codes, out)
+	e.sets("setup", "wait")
+	first := e.begin("reload")
+	e.addr("setup") // of the new process
+	e.run("reload").want(t, codeFailed, "in progress already")
+	e.sets("setup", "")
+	if code := first.wait(); code != codeOK {
+		t.Errorf("exit code %d\n%s", code, first.out.String())
 	}
 	e.run("ctl", "ps").want(t, codeOK, "generation 2")
 	e.run("stop").want(t, codeOK)

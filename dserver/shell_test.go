@@ -57,7 +57,7 @@ func openShell(t *testing.T, e *testEnv) *terminal {
 // expect waits for text to appear after what was waited for before.
 func (term *terminal) expect(text string) {
 	term.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		out := term.out.String()
 		if i := strings.Index(out[term.seen:], text); i >= 0 {
 			term.seen += i + len(text)
@@ -80,7 +80,7 @@ func (term *terminal) wait() int {
 	term.t.Helper()
 	select {
 	case <-term.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		term.t.Fatalf("the shell does not end:\n%q", term.out.String())
 	}
 	return term.cmd.ProcessState.ExitCode()

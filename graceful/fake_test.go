@@ -206,7 +206,7 @@ func mustListen(t *testing.T, u *Upgrader, network, address string) net.Listener
 }
 
 // quick is a successor that must be ready soon.
-var quick = Successor{ReadyTimeout: 10 * time.Second}
+var quick = Successor{ReadyTimeout: time.Minute}
 
 // serve answers every connection with name.
 func serve(ln net.Listener, name string) {
@@ -223,12 +223,12 @@ func serve(ln net.Listener, name string) {
 // ask returns what a new connection is answered.
 func ask(t *testing.T, network, address string) string {
 	t.Helper()
-	c, err := net.DialTimeout(network, address, 5*time.Second)
+	c, err := net.DialTimeout(network, address, time.Minute)
 	if err != nil {
 		return "refused: " + err.Error()
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	b := make([]byte, 64)
 	n, err := c.Read(b)
 	if err != nil {

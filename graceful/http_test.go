@@ -32,7 +32,7 @@ func TestDrainAnswersRequestsOnTheirWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
 		return c, bufio.NewReader(c)
 	}
 	request := func(c net.Conn, in *bufio.Reader) *http.Response {
@@ -108,7 +108,7 @@ func (l oneConn) Addr() net.Addr            { return l.conn.LocalAddr() }
 
 func poll(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)
 		}

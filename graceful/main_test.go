@@ -3,6 +3,7 @@ package graceful
 import (
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -12,4 +13,13 @@ func TestMain(m *testing.M) {
 		os.Exit(play())
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// prompt is how long a test waits for what has to happen within a limit. The limit itself is for the long tests, which
+// have the machine to themselves.
+func prompt(limit time.Duration) time.Duration {
+	if os.Getenv("DMICRO_SOAK") != "" {
+		return limit
+	}
+	return max(limit, time.Minute)
 }

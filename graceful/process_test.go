@@ -183,12 +183,12 @@ func (s *server) mode(text string) {
 
 // ask returns generation, process and open descriptors of whoever answers.
 func (s *server) ask() (gen, pid, files int, err error) {
-	c, err := net.DialTimeout("tcp", s.addr, 10*time.Second)
+	c, err := net.DialTimeout("tcp", s.addr, time.Minute)
 	if err != nil {
 		return 0, 0, 0, err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	text, err := io.ReadAll(c)
 	if err == nil {
 		_, err = fmt.Sscan(string(text), &gen, &pid, &files)

@@ -60,7 +60,7 @@ func TestSuccessorTakesTheListenersOver(t *testing.T) {
 			}
 			select {
 			case <-ended:
-			case <-time.After(time.Second):
+			case <-time.After(prompt(time.Second)):
 				t.Fatal("the old Accept still waits")
 			}
 			select {
@@ -117,7 +117,7 @@ func TestSuccessorAcceptsNothingBeforeTheHandOver(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	b := make([]byte, 3)
 	if _, err := io.ReadFull(c, b); err != nil || string(b) != "new" {
 		t.Fatalf("the waiting connection got %q, %v", b, err)

@@ -164,7 +164,7 @@ func (p place) pid(name string) int {
 
 func (p place) until(what string, cond func() bool) {
 	p.Helper()
-	until(p.T, 15*time.Second, what, cond)
+	until(p.T, time.Minute, what, cond)
 }
 
 func until(t *testing.T, limit time.Duration, what string, cond func() bool) {
