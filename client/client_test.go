@@ -252,7 +252,7 @@ func TestFailedNodeIsNotDialledAgainAndAgain(t *testing.T) {
 			t.Fatalf("code %d", code)
 		}
 	}
-	// Pauses begin at a half of shortestPause and double.
+	// Pauses begin at three quarters of shortestPause and double.
 	if failed := c.Endpoint().Stats().DialsFailed; failed > 10 {
 		t.Errorf("%d dials in half a second", failed)
 	}

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/plugin/heartbeat"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/internal/clock"
 	"github.com/osgochina/dmicro/registry"
 )
@@ -51,10 +51,10 @@ type slot struct {
 	suspect bool
 	gone    bool // the node has left
 	node    *registry.Node
-	// After a dial that failed: what came of it, until when there is no other one, and how long that was.
+	// After a dial that failed: what came of it, and until when there is no other one.
 	failure   *drpc.Status
 	notBefore clock.Time
-	pause     time.Duration
+	pauses    backoff.Series
 }
 
 // dialing is one dial that many may wait for.
@@ -115,7 +115,7 @@ func (p *pool) slot(addr string) *slot {
 	if p.closed {
 		return nil
 	}
-	s, _ := p.byAddr.LoadOrStore(addr, &slot{pool: p, addr: addr})
+	s, _ := p.byAddr.LoadOrStore(addr, &slot{pool: p, addr: addr, pauses: backoff.Series{First: shortestPause, Last: longestPause}})
 	return s.(*slot)
 }
 
@@ -201,11 +201,10 @@ func (s *slot) run(d *dialing, suspect bool) {
 func (s *slot) note(stat *drpc.Status) {
 	s.suspect, s.failure = stat != nil, stat
 	if stat == nil {
-		s.pause = 0
+		s.pauses.Reset()
 		return
 	}
-	s.pause = min(max(2*s.pause, shortestPause), longestPause)
-	s.notBefore = clock.Now() + clock.Time(s.pause/2+rand.N(s.pause/2+1))
+	s.notBefore = clock.Now() + clock.Time(s.pauses.Next())
 }
 
 // alive asks a peer for an answer, whatever it is: a process that has stopped still accepts connections.

@@ -16,7 +16,7 @@ type Feed struct {
 
 	mu    sync.Mutex
 	now   map[nodeKey]nodeState // what the registry has
-	told  map[nodeKey]nodeState // what Next has reported
+	told  map[nodeKey]bool      // those that Next has reported as there
 	queue []nodeKey             // where the two may differ, in the order it came
 	dirty map[nodeKey]bool      // the keys in queue
 	seen  map[nodeKey]nodeState // how those were that have gone since
@@ -36,7 +36,7 @@ func (s nodeState) equal(o nodeState) bool {
 // NewFeed returns a feed that ends with ctx.
 func NewFeed(ctx context.Context) *Feed {
 	f := &Feed{
-		now: map[nodeKey]nodeState{}, told: map[nodeKey]nodeState{}, dirty: map[nodeKey]bool{},
+		now: map[nodeKey]nodeState{}, told: map[nodeKey]bool{}, dirty: map[nodeKey]bool{},
 		seen: map[nodeKey]nodeState{}, more: make(chan struct{}, 1),
 	}
 	f.ctx, f.cancel = context.WithCancel(ctx)
@@ -115,28 +115,25 @@ func (f *Feed) Next() (*Result, error) {
 func (f *Feed) pop() *Result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.queue) > 0 {
-		k := f.queue[0]
-		f.queue = f.queue[1:]
-		delete(f.dirty, k)
-		now, is := f.now[k]
-		_, was := f.told[k]
-		action := Update
-		switch {
-		case !is:
-			action, now = Delete, f.seen[k]
-		case !was:
-			action = Create
-		}
-		delete(f.seen, k)
-		f.told[k] = now
-		if action == Delete {
-			delete(f.told, k)
-		}
-		s := Service{Name: k.name, Version: k.version, Metadata: now.metadata, Nodes: []*Node{now.node}}
-		return &Result{Action: action, Service: s.Clone()}
+	if len(f.queue) == 0 {
+		return nil
 	}
-	return nil
+	k := f.queue[0]
+	f.queue = f.queue[1:]
+	delete(f.dirty, k)
+	now, is := f.now[k]
+	action := Update
+	switch {
+	case !is:
+		action, now = Delete, f.seen[k]
+		delete(f.told, k)
+	case !f.told[k]:
+		action = Create
+		f.told[k] = true
+	}
+	delete(f.seen, k)
+	s := Service{Name: k.name, Version: k.version, Metadata: now.metadata, Nodes: []*Node{now.node}}
+	return &Result{Action: action, Service: s.Clone()}
 }
 
 // Stop implements Watcher.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/osgochina/dmicro/internal/backoff"
 )
 
 const (
@@ -113,7 +115,7 @@ func (p *poller) run(ctx context.Context) {
 			return
 		case <-time.After(pollPause):
 		}
-		timer.Reset(jitter(pollInterval))
+		timer.Reset(backoff.Jitter(pollInterval))
 	}
 }
 

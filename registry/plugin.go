@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -202,7 +202,7 @@ func (p *PluginRegistry) wakeUp() {
 // keep registers now, whenever it is woken, and once an interval, until ctx is done.
 func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
 	defer close(ended)
-	pause, failing := firstPause, false
+	pauses, failing := backoff.Series{First: firstPause, Last: lastPause}, false
 	next := time.NewTimer(p.interval())
 	defer next.Stop()
 	for {
@@ -221,14 +221,15 @@ func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
 			if !failing {
 				logger.Warningf(ctx, "registry: register, will go on trying: %v", err)
 			}
-			next.Reset(jitter(pause))
-			pause, failing = min(2*pause, lastPause), true
+			next.Reset(pauses.Next())
+			failing = true
 		default:
 			if failing {
 				logger.Infof(ctx, "registry: registered again")
 			}
-			next.Reset(jitter(p.interval()))
-			pause, failing = firstPause, false
+			next.Reset(backoff.Jitter(p.interval()))
+			pauses.Reset()
+			failing = false
 		}
 	}
 }
@@ -289,6 +290,3 @@ func (p *PluginRegistry) ttl() time.Duration {
 	}
 	return max(DefaultRegisterTTL, 3*p.interval())
 }
-
-// jitter returns something between three quarters of d and d, so that nodes that started together part.
-func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }

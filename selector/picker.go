@@ -70,8 +70,6 @@ func (c Choice) Done(o Outcome) {
 	c.record.note(o, at)
 }
 
-func now() clock.Time { return clock.Now() }
-
 // core is a selector between two Inits.
 type core struct {
 	options  Options
@@ -227,7 +225,7 @@ func (s *selector) Select(service string, opts ...SelectOption) (Next, error) {
 		return nil, err
 	}
 	if o.Strategy == nil && len(o.Filters) == 0 {
-		return func() (*registry.Node, error) { return p.choose(l, Request{now: now()}).Node, nil }, nil
+		return func() (*registry.Node, error) { return p.choose(l, Request{now: clock.Now()}).Node, nil }, nil
 	}
 	services := filtered(l.available(), o.Filters)
 	if len(services) == 0 {
@@ -269,7 +267,7 @@ func (p *pool) among(l *lists, services []*registry.Service) (Next, error) {
 	}
 	match := func(_ *registry.Service, n *registry.Node) bool { return allowed[n] }
 	return func() (*registry.Node, error) {
-		if m := p.choose(l, Request{Match: match, now: now()}); m != nil {
+		if m := p.choose(l, Request{Match: match, now: clock.Now()}); m != nil {
 			return m.Node, nil
 		}
 		return nil, ErrNoneAvailable

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/osgochina/dmicro/internal/clock"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/cache"
 )
@@ -148,7 +149,7 @@ func (p *pool) mark(n *registry.Node, o Outcome) {
 	}
 	p.mu.Unlock()
 	for _, r := range found {
-		r.note(o, now())
+		r.note(o, clock.Now())
 	}
 }
 

@@ -192,9 +192,9 @@ func (s *RpcServer) Close() {
 
 // Shutdown leaves in this order: the server is not ready any more, it is taken out of the registry, it stops listening
 // and asks its peers to move, it answers what still comes until they have or Options.MoveTimeout is over, finishes what is
-// at work, and cuts what is left when ctx ends. It
-// returns what went wrong, as drpc.DrainError for what was cut. Called again it waits for the first one, and returns its
-// error. From a handler or a hook of the endpoint it starts that and returns.
+// at work, and cuts what is left when ctx ends. It returns what went wrong, as drpc.DrainError for what was cut. Called
+// again it waits for the first one, and returns its error. From a handler or a hook of the endpoint it starts that and
+// returns.
 func (s *RpcServer) Shutdown(ctx context.Context) error {
 	s.leaving.Store(true)
 	s.stop.Do(func() {

@@ -11,6 +11,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/metrics"
 )
@@ -138,11 +139,11 @@ func (m *PromMetrics) show() (err error) {
 // showLater tries to show the page until it is shown or ctx ends.
 func (m *PromMetrics) showLater(ctx context.Context, ended chan struct{}) {
 	defer close(ended)
-	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
+	for pauses := (backoff.Series{First: firstRetry, Last: lastRetry}); ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(pauses.Next()):
 		}
 		m.mu.Lock()
 		err := ctx.Err()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/registry"
 )
 
@@ -253,17 +254,16 @@ func (e *Entry) open(ctx context.Context) registry.Watcher {
 
 // follow applies what w and its successors report until ctx is done.
 func (e *Entry) follow(ctx context.Context, w registry.Watcher) {
-	pause := firstPause
+	pauses := backoff.Series{First: firstPause, Last: lastPause}
 	for {
 		if w != nil && e.read(ctx, w) {
-			pause = firstPause
+			pauses.Reset()
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(pauses.Next()):
 		}
-		pause = min(2*pause, lastPause)
 		if w = e.open(ctx); w != nil {
 			e.ask() // what happened meanwhile was not seen
 		}

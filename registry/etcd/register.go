@@ -4,20 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
-)
-
-const (
-	// firstPause and lastPause bound the pauses between attempts that fail.
-	firstPause = 250 * time.Millisecond
-	lastPause  = 2 * time.Second
 )
 
 // registration keeps one node registered, on a goroutine of its own.
@@ -128,7 +122,7 @@ func (r *registration) set(ctx context.Context, value string, ttl int64) error {
 func (r *registration) keep(ctx context.Context) {
 	timer := time.NewTimer(time.Hour) // set by the first wake
 	defer timer.Stop()
-	pause, failing := firstPause, false
+	pauses, failing := newPauses(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,20 +138,23 @@ func (r *registration) keep(ctx context.Context) {
 			if !failing {
 				logger.Warningf(ctx, "registry: %v; will go on trying", err)
 			}
-			timer.Reset(jitter(pause))
-			pause, failing = min(2*pause, lastPause), true
+			timer.Reset(pauses.Next())
+			failing = true
 		default:
 			if failing {
 				logger.Infof(ctx, "registry: etcd: %s is registered again", r.key)
 			}
-			timer.Reset(jitter(time.Duration(ttl) * time.Second / 3))
-			pause, failing = firstPause, false
+			timer.Reset(backoff.Jitter(time.Duration(ttl) * time.Second / 3))
+			pauses.Reset()
+			failing = false
 		}
 	}
 }
 
-// jitter returns something between three quarters of d and d, so that nodes that started together part.
-func jitter(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
+// newPauses returns the pauses between attempts that fail: after an outage all must be back soon.
+func newPauses() backoff.Series {
+	return backoff.Series{First: 250 * time.Millisecond, Last: 2 * time.Second}
+}
 
 // renew renews the lease, and puts the key back if it has gone.
 func (r *registration) renew(ctx context.Context) (ttl int64, err error) {

@@ -7,6 +7,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/osgochina/dmicro/internal/backoff"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
 )
@@ -50,11 +51,11 @@ func (w *watch) list() error {
 
 // follow reports changes until the feed is stopped.
 func (w *watch) follow() {
-	pause := firstPause
+	pauses := newPauses()
 	for {
 		err := w.read()
 		if err == nil {
-			pause = firstPause
+			pauses.Reset()
 		}
 		if err == nil || errors.Is(err, errUnlisted) {
 			if err = w.list(); err == nil {
@@ -69,8 +70,7 @@ func (w *watch) follow() {
 		select {
 		case <-w.Context().Done():
 			return
-		case <-time.After(jitter(pause)):
-			pause = min(2*pause, lastPause)
+		case <-time.After(pauses.Next()):
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (w *watch) read() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(w.Context()), jitter(relist))
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(w.Context()), backoff.Jitter(relist))
 	defer cancel()
 	for resp := range c.Watch(ctx, w.prefix, clientv3.WithPrefix(), clientv3.WithRev(w.next)) {
 		if err := resp.Err(); err != nil {
