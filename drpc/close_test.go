@@ -778,3 +778,24 @@ type beforeClose func(Endpoint)
 
 func (beforeClose) Name() string                           { return "before close" }
 func (f beforeClose) BeforeCloseEndpoint(e Endpoint) error { f(e); return nil }
+
+// Who calls again after a loss asks first whether this session is one for it.
+func TestSessionIsNotHealthyOnceItsCallsHaveFailedWithTheConnection(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	HandleCall(srv, "/cut", func(c CallCtx, _ *string) (string, *Status) {
+		Cut(c.Session().(Session), errors.New("on purpose"))
+		return "", nil
+	})
+	addr := serve(t, srv)
+	cli := newPeer(t, EndpointConfig{})
+	for range 200 {
+		sess := dial(t, cli, addr)
+		if stat := sess.Call("/cut", "", nil).Status(); stat.Code() != CodeConnClosed {
+			t.Fatal(stat)
+		}
+		if sess.Health() {
+			t.Fatal("a session is healthy whose connection is lost")
+		}
+	}
+}

@@ -75,7 +75,8 @@ func (s *session) CloseNotify() <-chan struct{} {
 func (s *session) Health() bool {
 	switch s.getState() {
 	case stateOk:
-		return true
+		// Calls that have failed with their connection find this out before the state follows.
+		return !s.link.Load().isGone()
 	case statePassiveClosed:
 		return s.redials() && !s.ep.closing()
 	}
