@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
@@ -209,4 +210,115 @@ func ExampleCtxSession_asyncCall() {
 	fmt.Println("sum of the squares:", sum)
 	// Output:
 	// sum of the squares: 285
+}
+
+// callCounter is a plugin: a name, and any of the hooks.
+type callCounter struct{ calls atomic.Int64 }
+
+func (*callCounter) Name() string { return "call counter" }
+
+func (c *callCounter) AfterReadCallHeader(drpc.ReadCtx) *drpc.Status {
+	c.calls.Add(1)
+	return nil
+}
+
+// A hook that is not quite right is a method that nobody calls: let the compiler say so.
+var _ drpc.AfterReadCallHeaderPlugin = (*callCounter)(nil)
+
+// A plugin sees every call, also those that no handler has.
+func ExamplePlugin() {
+	listening, counter := make(bound, 1), new(callCounter)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening, counter)
+	defer srv.Close()
+	drpc.HandleCall(srv, "/echo", func(_ drpc.CallCtx, arg *string) (string, *drpc.Status) { return *arg, nil })
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	fmt.Println(sess.Call("/echo", "a", new(string)).Status())
+	fmt.Println(sess.Call("/nobody", "b", new(string)).Status().Code())
+	fmt.Println(counter.calls.Load(), "calls")
+	// Output:
+	// <nil>
+	// 404
+	// 2 calls
+}
+
+// A broadcast reaches those who have subscribed, and waits for none of them.
+func ExampleBroadcaster() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	drpc.HandleCall(srv, "/subscribe", func(ctx drpc.CallCtx, yes *bool) (string, *drpc.Status) {
+		ctx.Session().Swap().Set("subscribed", *yes)
+		return "noted", nil
+	})
+	go srv.ListenAndServe()
+	addr := (<-listening).String()
+
+	received := make(chan string)
+	for _, subscribed := range []bool{true, false} {
+		cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+		defer cli.Close()
+		drpc.HandlePush(cli, "/news", func(_ drpc.PushCtx, text *string) *drpc.Status {
+			received <- *text
+			return nil
+		})
+		sess, stat := cli.Dial(addr)
+		if stat == nil {
+			stat = sess.Call("/subscribe", subscribed, nil).Status()
+		}
+		if stat != nil {
+			fmt.Println(stat)
+			return
+		}
+	}
+
+	news := drpc.NewBroadcaster(srv, drpc.BroadcastConfig{
+		Policy: drpc.StallClose,
+		Filter: func(sess drpc.Session) bool {
+			subscribed, _ := sess.Swap().Get("subscribed").(bool)
+			return subscribed
+		},
+	})
+	result, stat := news.Push(context.Background(), "/news", "it works")
+	fmt.Println(result.Queued, stat, <-received)
+	// Output: 1 <nil> it works
+}
+
+// A call that was refused because there was too much to do may be sent again: nobody has executed it.
+func ExampleNotExecuted() {
+	listening := make(bound, 1)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{ListenIP: "127.0.0.1", MaxRequests: 1}, listening)
+	defer srv.Close()
+	begun, end := make(chan struct{}), make(chan struct{})
+	drpc.HandleCall(srv, "/report", func(_ drpc.CallCtx, _ *string) (string, *drpc.Status) {
+		begun <- struct{}{}
+		<-end
+		return "done", nil
+	})
+	go srv.ListenAndServe()
+
+	cli := drpc.NewEndpoint(drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.Dial((<-listening).String())
+	if stat != nil {
+		fmt.Println(stat)
+		return
+	}
+	first := sess.AsyncCall("/report", "a", new(string), make(chan drpc.CallCmd, 1))
+	<-begun
+	stat = sess.Call("/report", "b", new(string)).Status()
+	fmt.Println(stat.Code() == drpc.CodeBusy, drpc.NotExecuted(stat))
+	close(end)
+	<-first.Done()
+	fmt.Println(first.Status())
+	// Output:
+	// true true
+	// <nil>
 }

@@ -1,6 +1,6 @@
-// Package docs keeps the documents of this module true: it compiles every Go snippet, follows every relative link
-// and looks up every qualified name and make target that README and docs mention. CheckGodoc does the same
-// for the comments in the code: every public package has one and an example, every exported name has one.
+// Package docs keeps the documents of this module true: it compiles every Go snippet, follows every relative link, looks up
+// every name and make target that README and docs mention, and wants figures to say where they come from. CheckGodoc does
+// the same for the comments in the code: every public package has one and an example, every exported name has one.
 //
 // A fence that begins with ```go and a package clause is a complete program and compiles as it stands. Other Go
 // fences say what they are, after the word go, which readers do not see:

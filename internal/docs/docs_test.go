@@ -18,7 +18,7 @@ const (
 // packages are the names that fragments and code spans may use, with their import paths.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "net": "net", "os": "os", "time": "time",
-	"sync": "sync", "atomic": "sync/atomic", "tls": "crypto/tls",
+	"sync": "sync", "atomic": "sync/atomic", "tls": "crypto/tls", "x509": "crypto/x509",
 	"cobra": "github.com/spf13/cobra",
 
 	"dmicro":       module,

@@ -2,6 +2,7 @@ package websocket_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,6 +26,40 @@ func ExampleNewHandler() {
 	cli := websocket.NewClient("/rpc", drpc.EndpointConfig{})
 	defer cli.Close()
 	sess, stat := cli.DialJSON(strings.TrimPrefix(web.URL, "http://"))
+	if !stat.OK() {
+		fmt.Println(stat)
+		return
+	}
+	var reply string
+	stat = sess.Call("/greet", "gopher", &reply).Status()
+	fmt.Println(reply, stat.OK())
+	// Output: hello, gopher true
+}
+
+// bound is a plugin that tells when the server listens, and where.
+type bound chan net.Addr
+
+func (bound) Name() string { return "bound" }
+
+func (b bound) AfterListen(addr net.Addr) error {
+	b <- addr
+	return nil
+}
+
+// A server by itself, with a page beside the sessions.
+func ExampleServer() {
+	listening := make(bound, 1)
+	srv := websocket.NewServer("/rpc", drpc.EndpointConfig{ListenIP: "127.0.0.1"}, listening)
+	defer srv.Close()
+	drpc.HandleCall(srv, "/greet", func(_ drpc.CallCtx, name *string) (string, *drpc.Status) {
+		return "hello, " + *name, nil
+	})
+	srv.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") })
+	go srv.ListenAndServeProtobuf()
+
+	cli := websocket.NewClient("/rpc", drpc.EndpointConfig{})
+	defer cli.Close()
+	sess, stat := cli.DialProtobuf((<-listening).String())
 	if !stat.OK() {
 		fmt.Println(stat)
 		return
