@@ -139,7 +139,7 @@ func (p *PluginRegistry) BeforeCloseEndpoint(drpc.Endpoint) error {
 	p.closed = true
 	p.mu.Unlock()
 	if err := p.Deregister(); err != nil {
-		logger.Warningf(context.Background(), "registry: deregister: %v", err)
+		logger.Warningf(context.Background(), "registry: %v", err)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (p *PluginRegistry) Deregister() error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", s.Name, ctx.Err())
+		return fmt.Errorf("registry plugin: deregister %s: %w", s.Name, ctx.Err())
 	}
 }
 
@@ -219,13 +219,14 @@ func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
 			continue
 		case err != nil:
 			if !failing {
-				logger.Warningf(ctx, "registry: register, will go on trying: %v", err)
+				logger.Warningf(ctx, "registry: %v; will go on trying", err)
 			}
 			next.Reset(pauses.Next())
 			failing = true
 		default:
 			if failing {
-				logger.Infof(ctx, "registry: registered again")
+				name, _ := p.service()
+				logger.Infof(ctx, "registry: %s is registered again", name)
 			}
 			next.Reset(backoff.Jitter(p.interval()))
 			pauses.Reset()
