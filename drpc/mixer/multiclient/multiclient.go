@@ -69,8 +69,8 @@ func (c *MultiClient) Endpoint() drpc.Endpoint { return c.endpoint }
 func (c *MultiClient) Size() int { return c.pool.size() }
 
 // Close closes the sessions gracefully, each after the replies that it waits for, and fails what is called from now on
-// with status 100 and [ErrClosed]. The endpoint stays open. From a handler or a hook of the framework it starts that and
-// returns.
+// with status 100 and [ErrClosed]. A session that somebody is just sending over closes in the same way once that is sent,
+// and is not waited for. The endpoint stays open. From a handler or a hook of the framework Close starts that and returns.
 func (c *MultiClient) Close() { c.pool.close() }
 
 // AsyncCall begins a call and returns once it is sent, or has failed. It waits for a session where none is free, until one

@@ -308,10 +308,14 @@ func TestCloseWaitsForReplies(t *testing.T) {
 	<-s.begun
 	closed := make(chan struct{})
 	go func() { c.Close(); close(closed) }()
-	within(t, "it takes no more calls", func() bool {
-		stat := c.Push("/news", "x")
-		return stat.Code() == drpc.CodeWrongConn && errors.Is(stat.Cause(), ErrClosed)
+	within(t, "it begins", func() bool { // without taking the session, which Close would find away
+		c.pool.mu.Lock()
+		defer c.pool.mu.Unlock()
+		return c.pool.closed
 	})
+	if stat := c.Push("/news", "x"); stat.Code() != drpc.CodeWrongConn || !errors.Is(stat.Cause(), ErrClosed) {
+		t.Error(stat)
+	}
 	if stat := c.Call("/echo", "x", nil).Status(); !errors.Is(stat.Cause(), ErrClosed) {
 		t.Error(stat)
 	}
