@@ -32,7 +32,7 @@ func Features() []Peer {
 		variant{record: true}.peer("metrics", "metrics/prometheus records both sides", Ours),
 		variant{settings: deadline}.peer("deadline", "a context with a timeout of its own for each call", Ours),
 		variant{settings: twoMeta}.peer("meta-2", "two pairs of meta with each call", Ours),
-		variant{setup: secure}.peer("tls", "TLS 1.3", Ours),
+		variant{setup: Secure}.peer("tls", "TLS 1.3", Ours),
 		variant{json: true}.peer("json", "raw protocol, JSON body (bytes as base64)", Ours),
 		variant{proto: speaking(pbproto.NewPbProtoFunc())}.peer("pbproto", "protobuf protocol, protobuf body", Ours),
 		variant{proto: speaking(httpproto.NewHTTProtoFunc())}.peer("httpproto", "HTTP protocol, protobuf body", Ours),
@@ -89,9 +89,9 @@ func twoMeta() ([]message.MsgSetting, func()) {
 	}, func() {}
 }
 
-// secure makes an endpoint use TLS, a server with a certificate that it signs itself, a client without looking at it:
+// Secure makes an endpoint use TLS, a server with a certificate that it signs itself, a client without looking at it:
 // the two are different processes that share no secret, and who the server is takes no part in what a call costs.
-func secure(e drpc.Endpoint, server bool) error {
+func Secure(e drpc.Endpoint, server bool) error {
 	if !server {
 		e.SetTLSConfig(&tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true})
 		return nil

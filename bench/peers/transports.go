@@ -24,18 +24,18 @@ func Transports() []Peer {
 	with := func(v variant, change func(*variant)) variant { change(&v); return v }
 	return []Peer{
 		variant{}.peer(OverTCP, "TCP: raw protocol, protobuf body", Ours),
-		variant{setup: secure}.peer("tcp-tls", "the same with TLS 1.3", Ours),
+		variant{setup: Secure}.peer("tcp-tls", "the same with TLS 1.3", Ours),
 		variant{network: "unix"}.peer(OverUnix, "a unix socket", Ours),
 		variant{network: "unixpacket"}.peer("unixpacket", "a unix socket that keeps packets apart", Ours),
 		variant{network: "kcp"}.peer("kcp", "KCP over UDP, with error correction", Ours),
-		variant{network: "quic", setup: secure}.peer("quic", "QUIC over UDP, with TLS 1.3", Ours),
+		variant{network: "quic", setup: Secure}.peer("quic", "QUIC over UDP, with TLS 1.3", Ours),
 		with(webSocket, func(v *variant) { v.proto = speaking(pbSubProto.NewPbSubProtoFunc()) }).
 			peer(OverWebSocket, "WebSocket over TCP: protobuf sub-protocol, protobuf body", Ours),
 		with(webSocket, func(v *variant) { v.proto = speaking(rawproto.NewRawProtoFunc()) }).
 			peer("websocket-raw", "the raw protocol as sub-protocol", Ours),
 		with(webSocket, func(v *variant) { v.proto, v.json = speaking(jsonSubProto.NewJSONSubProtoFunc()), true }).
 			peer("websocket-json", "the json sub-protocol, JSON body (bytes as base64)", Ours),
-		with(webSocket, func(v *variant) { v.proto, v.setup = speaking(pbSubProto.NewPbSubProtoFunc()), secure }).
+		with(webSocket, func(v *variant) { v.proto, v.setup = speaking(pbSubProto.NewPbSubProtoFunc()), Secure }).
 			peer("wss", "the protobuf sub-protocol with TLS 1.3", Ours),
 	}
 }
