@@ -16,7 +16,7 @@ import (
 
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	t.Parallel()
-	client, server := pair(t, Config{})
+	client, server := pair(t, Config{Linger: conntest.Patience})
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -35,7 +35,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 		t.Errorf("write to a peer that has closed: %v", err)
 	}
 	begin := time.Now()
-	if err = server.Close(); err != nil || time.Since(begin) > time.Second/2 {
+	if err = server.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
 		t.Errorf("%v after %v", err, time.Since(begin))
 	}
 	wg.Wait()
@@ -184,14 +184,14 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const idle = 400 * time.Millisecond
+	const idle = 2 * time.Second
 	silent := &lossy{pc, make(chan struct{})}
 	ln := ServeConn(silent, Config{Idle: idle})
 	t.Cleanup(func() { _ = ln.Close() })
-	client := dialTo(t, ln.Addr(), Config{Idle: idle, Linger: 10 * time.Millisecond})
+	client := dialTo(t, ln.Addr(), Config{Idle: idle, Linger: conntest.Patience})
 	conntest.Accept(t, ln)
 	// As long as it answers it may say nothing.
-	_ = client.SetReadDeadline(time.Now().Add(3 * idle))
+	_ = client.SetReadDeadline(time.Now().Add(2 * idle))
 	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("a peer that lives: %v", err)
 	}
@@ -203,11 +203,11 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	if !errors.As(err, &gone) || !gone.Timeout() || gone.Temporary() || gone.After < idle {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(begin); took > 3*idle {
+	if took := time.Since(begin); took > conntest.Patience/2 {
 		t.Errorf("noticed after %v", took)
 	}
 	begin = time.Now()
-	if err = client.Close(); err != nil || time.Since(begin) > idle {
+	if err = client.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
 		t.Errorf("closing what is lost: %v, %v", err, time.Since(begin))
 	}
 }

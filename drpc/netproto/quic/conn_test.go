@@ -17,7 +17,7 @@ import (
 
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	t.Parallel()
-	client, server := pair(t, Config{})
+	client, server := pair(t, Config{Linger: conntest.Patience})
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -33,7 +33,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	begin := time.Now()
-	if err = server.Close(); err != nil || time.Since(begin) > time.Second/2 {
+	if err = server.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
 		t.Errorf("%v after %v", err, time.Since(begin))
 	}
 	wg.Wait()
@@ -135,7 +135,7 @@ func (c *cut) WriteTo(b []byte, to net.Addr) (int, error) {
 // A socket that is nothing but a packet connection, such as an inherited one, serves too.
 func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	t.Parallel()
-	const idle = 500 * time.Millisecond
+	const idle = 2 * time.Second
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,10 +146,10 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = ln.Close() })
-	client := dialTo(t, ln.Addr(), development, Config{Idle: idle})
+	client := dialTo(t, ln.Addr(), development, Config{Idle: idle, Linger: conntest.Patience})
 	conntest.Accept(t, ln)
 	// As long as it answers it may say nothing.
-	_ = client.SetReadDeadline(time.Now().Add(3 * idle))
+	_ = client.SetReadDeadline(time.Now().Add(2 * idle))
 	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("a peer that lives: %v", err)
 	}
@@ -161,11 +161,11 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	if !errors.As(err, &gone) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(begin); took > 4*idle {
+	if took := time.Since(begin); took > conntest.Patience/2 {
 		t.Errorf("noticed after %v", took)
 	}
 	begin = time.Now()
-	if err = client.Close(); err != nil || time.Since(begin) > idle {
+	if err = client.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
 		t.Errorf("closing what is lost: %v, %v", err, time.Since(begin))
 	}
 }
