@@ -1,6 +1,7 @@
 package drpc
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"os"
@@ -57,7 +58,7 @@ func TestResumptionEndsWithTheAuthority(t *testing.T) {
 	if resumed, stat := attempt(); stat != nil || !resumed {
 		t.Fatalf("the client resumes: %v, %v", resumed, stat)
 	}
-	writeFile(t, authorities, slices.Concat(a.Own(), []byte("# the same\n")))
+	writeFile(t, authorities, slices.Concat(a.Own(), bytes.Repeat([]byte("# the same\n"), 50)))
 	if _, stat := attempt(); stat != nil {
 		t.Fatalf("a comment has been added: %v", stat)
 	}
