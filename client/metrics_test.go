@@ -11,6 +11,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/metrics"
 	"github.com/osgochina/dmicro/metrics/prometheus"
+	"github.com/osgochina/dmicro/registry"
 )
 
 // counted returns what m has counted of calls and pushes of this side: "call /echo 105" to how often.
@@ -82,20 +83,39 @@ type costs chan drpc.Observation
 
 func (c costs) Observe(o drpc.Observation) { c <- o }
 
+// asked is a registry that tells when it is asked first, and does not answer.
+type asked struct {
+	hanging
+	first chan struct{}
+}
+
+func (a asked) GetService(name string, opts ...registry.GetOption) ([]*registry.Service, error) {
+	select {
+	case a.first <- struct{}{}:
+	default:
+	}
+	return a.hanging.GetService(name, opts...)
+}
+
 func TestCostOfACallWithoutASessionIsTheTimeItWaited(t *testing.T) {
 	t.Parallel()
-	c, err := New("svc", OptRegistry(hanging{listed(t)}))
+	r := asked{hanging{listed(t)}, make(chan struct{}, 1)}
+	c, err := New("svc", OptRegistry(r))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	seen := make(costs, 1)
 	defer c.Endpoint().Observe(seen)()
-	const patience = 20 * time.Millisecond
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	const wait = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-r.first // the call has begun
+		<-time.After(wait)
+		cancel()
+	}()
 	c.Call("/echo", "", nil, drpc.WithContext(ctx))
-	if o := <-seen; o.Status.Code() != drpc.CodeHandleTimeout || o.Cost < patience/2 || o.ServiceMethod != "/echo" {
+	if o := <-seen; o.Status.Code() != drpc.CodeHandleTimeout || o.Cost < wait || o.ServiceMethod != "/echo" {
 		t.Errorf("%+v", o)
 	}
 }
