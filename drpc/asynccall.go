@@ -95,7 +95,7 @@ func (c *callCmd) tryLaunch(ctx context.Context) (l *link, sent bool, stat *Stat
 func (c *callCmd) expireWith(ctx context.Context, cancel context.CancelFunc, l *link) {
 	stop := context.AfterFunc(ctx, func() {
 		if l.pending.take(c.output.Seq()) == c {
-			c.deliver(nil, c.givenUp(ctx, l))
+			c.deliver(c.givenUp(ctx, l))
 		}
 	})
 	c.async.expires = func() bool {

@@ -39,6 +39,8 @@ type callCmd struct {
 	inputCodec byte
 	// hooked says that hooks run between the sending and the waiting for the reply.
 	hooked bool
+	// settled says that the reader has decoded the reply.
+	settled bool
 }
 
 var (
@@ -206,12 +208,12 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 	done := ctx.Done()
 	if done == nil {
 		<-c.waiter
-		c.arrive()
+		c.arrive(l)
 		return
 	}
 	select {
 	case <-c.waiter:
-		c.arrive()
+		c.arrive(l)
 		return
 	case <-done:
 	}
@@ -220,7 +222,7 @@ func (c *callCmd) await(ctx context.Context, l *link) {
 		return
 	}
 	<-c.waiter // the reply has found the call already
-	c.arrive()
+	c.arrive(l)
 }
 
 // givenUp is the status of a call that was under way over l when ctx ended. A peer that handles it learns that nobody
@@ -234,33 +236,45 @@ func (c *callCmd) givenUp(ctx context.Context, l *link) *Status {
 
 // announced reports whether the reader has promised to the outbox of the reply's link that the caller is coming. One
 // that runs hooks may be blocked in them, and is not waited for.
-func (c *callCmd) announced() bool { return c.reply != nil && !c.hooked }
+func (c *callCmd) announced() bool { return (c.reply != nil || c.settled) && !c.hooked }
 
-// arrive keeps the promise that was made with the reply.
-func (c *callCmd) arrive() {
+// arrive keeps the promise that was made with the reply, which came over l.
+func (c *callCmd) arrive(l *link) {
 	if c.announced() {
-		c.reply.link.sock.Arrive()
+		l.sock.Arrive()
 	}
 }
 
-// deliver hands the outcome over. The caller has taken c out of the pending table.
-func (c *callCmd) deliver(reply *handlerCtx, stat *Status) {
-	c.reply, c.stat = reply, stat
+// deliver ends a call without a reply. Who calls it has taken c out of the pending table.
+func (c *callCmd) deliver(stat *Status) {
+	c.stat = stat
 	if c.waiter != nil {
-		if c.announced() {
-			reply.link.sock.Expect()
-		}
 		c.waiter <- struct{}{}
-		return
-	}
-	if !c.reach(stageAnswered) {
-		return
-	}
-	if reply != nil {
-		reply.link.enqueue(c)
-	} else {
+	} else if c.reach(stageAnswered) {
 		c.sess.ep.workers.submit(c)
 	}
+}
+
+// answer hands a reply over that the reader has taken c out of the pending table for. It is decoded on the way, or still
+// encoded.
+func (c *callCmd) answer(reply *handlerCtx) {
+	l := reply.link
+	if c.settleAtOnce(reply) {
+		l.sess.ep.putCtx(reply)
+	} else {
+		reply.keep()
+		c.reply = reply
+	}
+	if c.waiter == nil {
+		if c.reach(stageAnswered) {
+			l.enqueue(c)
+		}
+		return
+	}
+	if c.announced() {
+		l.sock.Expect()
+	}
+	c.waiter <- struct{}{}
 }
 
 // fail ends a call that has no reply.
@@ -276,6 +290,9 @@ func (c *callCmd) fail(stat *Status) {
 
 // settle looks at what was delivered: it decodes a reply into the result.
 func (c *callCmd) settle() {
+	if c.settled {
+		return
+	}
 	in := c.reply
 	if in == nil {
 		c.fail(c.stat)

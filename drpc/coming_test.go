@@ -502,7 +502,7 @@ func TestCallerWhoseTimeIsOverAsTheReplyComesArrives(t *testing.T) {
 	for range 100 { // of which half find their context first
 		c := sess.newCall("/x", nil, nil, nil)
 		c.waiter = make(chan struct{}, 1)
-		c.deliver(sess.ep.getCtx(l), nil)
+		c.answer(sess.ep.getCtx(l))
 		c.await(over, l)
 		if c.reply == nil || comingOn(l) != 0 {
 			t.Fatalf("reply %v, %d are coming", c.reply, comingOn(l))

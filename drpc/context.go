@@ -40,6 +40,7 @@ type handlerVars struct {
 	timed    bool // whether the handler is quick is found out with this request
 	// answered says that the reply was written.
 	answered bool
+	decoded  bool  // the body was decoded by the reader
 	held     int64 // bytes that count as held for it; see load
 
 	replyCodec byte

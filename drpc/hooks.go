@@ -73,22 +73,22 @@ var hookTable = [hookCount]hookDecl{
 	hookAfterDial:            rareHook[AfterDialPlugin](endpointScope, "connected, nothing sent yet", "the attempt has failed"),
 	hookAfterDialFail:        rareHook[AfterDialFailPlugin](endpointScope, "all attempts have failed", "logged"),
 	hookAfterAccept:          rareHook[AfterAcceptPlugin](endpointScope, "accepted, nothing read yet", "the session is closed"),
-	hookBeforeWriteCall:      writeHook(endpointScope, "a call is about to be encoded", "the call ends with it", BeforeWriteCallPlugin.BeforeWriteCall),
-	hookAfterWriteCall:       writeHook(endpointScope, "a call was written", "logged", AfterWriteCallPlugin.AfterWriteCall),
-	hookBeforeWriteReply:     writeHook(routeScope, "a reply is about to be encoded", "logged", BeforeWriteReplyPlugin.BeforeWriteReply),
-	hookAfterWriteReply:      writeHook(routeScope, "a reply was written", "logged", AfterWriteReplyPlugin.AfterWriteReply),
-	hookBeforeWritePush:      writeHook(endpointScope, "a push is about to be encoded", "Push returns it", BeforeWritePushPlugin.BeforeWritePush),
-	hookAfterWritePush:       writeHook(endpointScope, "a push was written", "logged", AfterWritePushPlugin.AfterWritePush),
+	hookBeforeWriteCall:      writeHook(endpointScope, "a call is about to be encoded", "the call ends with it", func(p BeforeWriteCallPlugin) writeFunc { return p.BeforeWriteCall }),
+	hookAfterWriteCall:       writeHook(endpointScope, "a call was written", "logged", func(p AfterWriteCallPlugin) writeFunc { return p.AfterWriteCall }),
+	hookBeforeWriteReply:     writeHook(routeScope, "a reply is about to be encoded", "logged", func(p BeforeWriteReplyPlugin) writeFunc { return p.BeforeWriteReply }),
+	hookAfterWriteReply:      writeHook(routeScope, "a reply was written", "logged", func(p AfterWriteReplyPlugin) writeFunc { return p.AfterWriteReply }),
+	hookBeforeWritePush:      writeHook(endpointScope, "a push is about to be encoded", "Push returns it", func(p BeforeWritePushPlugin) writeFunc { return p.BeforeWritePush }),
+	hookAfterWritePush:       writeHook(endpointScope, "a push was written", "logged", func(p AfterWritePushPlugin) writeFunc { return p.AfterWritePush }),
 	hookBeforeReadHeader:     rareHook[BeforeReadHeaderPlugin](endpointScope, "before each message is waited for", "the connection ends"),
-	hookAfterReadCallHeader:  readHook(endpointScope, "header of a call read, no handler looked up yet", "the reply carries it", AfterReadCallHeaderPlugin.AfterReadCallHeader),
-	hookBeforeReadCallBody:   readHook(routeScope, "handler known, body not decoded", "the reply carries it", BeforeReadCallBodyPlugin.BeforeReadCallBody),
-	hookAfterReadCallBody:    readHook(routeScope, "body decoded", "the reply carries it", AfterReadCallBodyPlugin.AfterReadCallBody),
-	hookAfterReadPushHeader:  readHook(endpointScope, "as for calls", "the push is dropped", AfterReadPushHeaderPlugin.AfterReadPushHeader),
-	hookBeforeReadPushBody:   readHook(routeScope, "as for calls", "the push is dropped", BeforeReadPushBodyPlugin.BeforeReadPushBody),
-	hookAfterReadPushBody:    readHook(routeScope, "as for calls", "the push is dropped", AfterReadPushBodyPlugin.AfterReadPushBody),
-	hookAfterReadReplyHeader: readHook(endpointScope, "a reply was matched to its call", "the call ends with it", AfterReadReplyHeaderPlugin.AfterReadReplyHeader),
-	hookBeforeReadReplyBody:  readHook(endpointScope, "body not decoded", "the call ends with it", BeforeReadReplyBodyPlugin.BeforeReadReplyBody),
-	hookAfterReadReplyBody:   readHook(endpointScope, "body decoded", "the call ends with it", AfterReadReplyBodyPlugin.AfterReadReplyBody),
+	hookAfterReadCallHeader:  readHook(endpointScope, "header of a call read, no handler looked up yet", "the reply carries it", func(p AfterReadCallHeaderPlugin) readFunc { return p.AfterReadCallHeader }),
+	hookBeforeReadCallBody:   readHook(routeScope, "handler known, body not decoded", "the reply carries it", func(p BeforeReadCallBodyPlugin) readFunc { return p.BeforeReadCallBody }),
+	hookAfterReadCallBody:    readHook(routeScope, "body decoded", "the reply carries it", func(p AfterReadCallBodyPlugin) readFunc { return p.AfterReadCallBody }),
+	hookAfterReadPushHeader:  readHook(endpointScope, "as for calls", "the push is dropped", func(p AfterReadPushHeaderPlugin) readFunc { return p.AfterReadPushHeader }),
+	hookBeforeReadPushBody:   readHook(routeScope, "as for calls", "the push is dropped", func(p BeforeReadPushBodyPlugin) readFunc { return p.BeforeReadPushBody }),
+	hookAfterReadPushBody:    readHook(routeScope, "as for calls", "the push is dropped", func(p AfterReadPushBodyPlugin) readFunc { return p.AfterReadPushBody }),
+	hookAfterReadReplyHeader: readHook(endpointScope, "a reply was matched to its call", "the call ends with it", func(p AfterReadReplyHeaderPlugin) readFunc { return p.AfterReadReplyHeader }),
+	hookBeforeReadReplyBody:  readHook(endpointScope, "body not decoded", "the call ends with it", func(p BeforeReadReplyBodyPlugin) readFunc { return p.BeforeReadReplyBody }),
+	hookAfterReadReplyBody:   readHook(endpointScope, "body decoded", "the call ends with it", func(p AfterReadReplyBodyPlugin) readFunc { return p.AfterReadReplyBody }),
 	hookAfterDisconnect:      rareHook[AfterDisconnectPlugin](endpointScope, "the session has ended for good", "logged"),
 }
 
@@ -108,6 +108,12 @@ type bound[C any] struct {
 	plugin Plugin
 	fn     func(C) *Status
 }
+
+// writeFunc and readFunc are hook methods of a plugin.
+type (
+	writeFunc = func(WriteCtx) *Status
+	readFunc  = func(ReadCtx) *Status
+)
 
 func newHookSet(plugins []Plugin) *hookSet {
 	set := new(hookSet)
@@ -130,21 +136,21 @@ func hooksOf(p Plugin) []hookKind {
 	return kinds
 }
 
-func writeHook[P Plugin](scope hookScope, when, effect string, method func(P, WriteCtx) *Status) hookDecl {
+func writeHook[P Plugin](scope hookScope, when, effect string, method func(P) writeFunc) hookDecl {
 	return hookDecl{name: hookName[P](), scope: scope, when: when, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
 		impl, ok := p.(P)
 		if ok {
-			set.write[kind] = append(set.write[kind], bound[WriteCtx]{p, func(c WriteCtx) *Status { return method(impl, c) }})
+			set.write[kind] = append(set.write[kind], bound[WriteCtx]{p, method(impl)})
 		}
 		return ok
 	}}
 }
 
-func readHook[P Plugin](scope hookScope, when, effect string, method func(P, ReadCtx) *Status) hookDecl {
+func readHook[P Plugin](scope hookScope, when, effect string, method func(P) readFunc) hookDecl {
 	return hookDecl{name: hookName[P](), scope: scope, when: when, effect: effect, bind: func(set *hookSet, kind hookKind, p Plugin) bool {
 		impl, ok := p.(P)
 		if ok {
-			set.read[kind] = append(set.read[kind], bound[ReadCtx]{p, func(c ReadCtx) *Status { return method(impl, c) }})
+			set.read[kind] = append(set.read[kind], bound[ReadCtx]{p, method(impl)})
 		}
 		return ok
 	}}

@@ -110,7 +110,7 @@ func (l *link) end(err error, shut bool) {
 		}
 		stat := closedStatus(err)
 		for _, c := range l.pending.close() {
-			c.deliver(nil, stat)
+			c.deliver(stat)
 		}
 	})
 }
@@ -390,6 +390,7 @@ func (l *link) dispatch(c *handlerCtx) error {
 			return errReadOn
 		}
 	case message.TypePush:
+		c.keep()
 		if isReserved(&c.input) {
 			l.onReserved(c)
 		} else {
@@ -413,5 +414,5 @@ func (l *link) onReply(c *handlerCtx) {
 		l.sess.ep.putCtx(c)
 		return
 	}
-	call.deliver(c, nil)
+	call.answer(c)
 }

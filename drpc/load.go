@@ -33,7 +33,7 @@ func (l *link) begin(c *handlerCtx) error {
 	case above(total, cfg.MaxEndpointRequests):
 		err = errEndpointBusy
 	}
-	if size := int64(max(len(c.frame.B), len(c.input.EncodedBody()))); size > uncounted {
+	if size := int64(c.size()); size > uncounted {
 		c.held = size
 		ownBytes, totalBytes := l.held.Add(size), all.bytes.Add(size)
 		switch {
@@ -45,6 +45,15 @@ func (l *link) begin(c *handlerCtx) error {
 		}
 	}
 	return err
+}
+
+// size is how many bytes a request holds.
+func (c *handlerCtx) size() int {
+	size := c.input.ReceivedLen()
+	if c.frame != nil {
+		size = max(size, len(c.frame.B))
+	}
+	return size
 }
 
 // finished takes back what begin counted.

@@ -61,6 +61,7 @@ func (l *link) onRequest(c *handlerCtx, kind *requestKind) (kept bool) {
 		return true
 	}
 	c.stat = s.ep.route(c)
+	c.prepare()
 	if c.timed = kind.answered && c.stat == nil && l.alone(); c.timed && c.handler.quick.ok() {
 		return l.runInline(c)
 	}
@@ -202,12 +203,14 @@ func (c *handlerCtx) handle() (result any) {
 		c.stat = newStatus(CodeHandleTimeout, cause)
 		return nil
 	}
-	if c.input.Body() == nil {
-		c.input.SetBody(c.handler.newArg())
-	}
-	if err := c.input.DecodeBody(); err != nil {
-		c.stat = newStatus(CodeBadMessage, err)
-		return nil
+	if !c.decoded {
+		if c.input.Body() == nil {
+			c.input.SetBody(c.handler.newArg())
+		}
+		if err := c.input.DecodeBody(); err != nil {
+			c.stat = newStatus(CodeBadMessage, err)
+			return nil
+		}
 	}
 	if c.stat = c.hooks.onRead(c.kind.afterBody, c); c.stat != nil {
 		return nil

@@ -68,6 +68,16 @@ func (ProtoCodec) Unmarshal(data []byte, v any) error {
 	}
 }
 
+// AtOnce reports whether decoding into v with the codec of the id given runs no code but that of the codec, and of what
+// protoc-gen-go has generated, so that a goroutine may do it which others wait for.
+func AtOnce(codecID byte, v any) bool {
+	if codecID != ProtobufId {
+		return false
+	}
+	_, ok := v.(proto.Message)
+	return ok
+}
+
 // ProtoMarshal is [ProtoCodec.Marshal].
 func ProtoMarshal(v any) ([]byte, error) { return ProtoCodec{}.Marshal(v) }
 

@@ -1,6 +1,8 @@
 package message
 
 import (
+	"slices"
+
 	"github.com/osgochina/dmicro/drpc/codec"
 )
 
@@ -91,11 +93,35 @@ func (m *Msg) UnmarshalBody(bodyBytes []byte) error {
 // bytes must stay unchanged until then.
 func (m *Msg) DeferBody() { m.into().deferred = true }
 
-// EncodedBody returns the received body as it came, nil when it was not deferred.
+// EncodedBody returns the received body as it came, nil when it was not deferred, or is not needed any more. A hook may
+// look at it until it returns, and keeps a copy of what it wants to have later.
 func (m *Msg) EncodedBody() []byte { return m.from().body }
 
 // SetEncodedBody replaces the received bytes, as a hook does that decrypts them.
 func (m *Msg) SetEncodedBody(raw []byte) { m.into().body = raw }
+
+// ReceivedLen is how many bytes the parts of a received message take, as MoveReceived copies them.
+func (m *Msg) ReceivedLen() int {
+	in := m.from()
+	return len(in.method) + len(in.meta) + len(in.body)
+}
+
+// MoveReceived appends the parts of a received message to dst, where they lie from then on: for who goes on with the
+// message when the bytes that it was parsed from serve another one.
+func (m *Msg) MoveReceived(dst []byte) []byte {
+	if m.in == nil {
+		return dst
+	}
+	dst = slices.Grow(dst, m.ReceivedLen())
+	for _, part := range []*[]byte{&m.in.method, &m.in.meta, &m.in.body} {
+		if *part != nil {
+			start := len(dst)
+			dst = append(dst, *part...)
+			*part = dst[start:len(dst):len(dst)]
+		}
+	}
+	return dst
+}
 
 // DecodeBody decodes the deferred bytes into the body.
 func (m *Msg) DecodeBody() error { return m.unmarshal(m.from().body) }

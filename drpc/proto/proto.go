@@ -81,6 +81,13 @@ type Framer interface {
 	ParseFrame(frame []byte, m *message.Msg) error
 }
 
+// Borrower is what a Framer implements besides if it keeps nothing of a frame but the parts of the message that it has
+// parsed from it. Its frames are parsed where they were read to, and need not be copied before.
+type Borrower interface {
+	// BorrowsFrames does nothing.
+	BorrowsFrames()
+}
+
 // Sequencer is what a Framer implements besides if it must know in which order its frames leave, because the replies
 // to them carry no number.
 type Sequencer interface {

@@ -110,6 +110,7 @@ func (s *Conn) setProto(protoFunc []ProtoFunc) {
 	}
 	s.proto = pf(protoIO{s})
 	s.framer, _ = s.proto.(proto.Framer)
+	_, s.in.lends = s.proto.(proto.Borrower)
 	s.out.sequencer, _ = s.proto.(proto.Sequencer)
 }
 
@@ -241,7 +242,8 @@ func (s *Conn) WriteMessage(m Message) error {
 }
 
 // Receive reads one frame into m and leaves its body encoded: m.DecodeBody decodes it. The parts of m lie in the
-// returned buffer, which goes to bufpool.Put once m is done with. One goroutine at a time.
+// returned buffer, which goes to bufpool.Put once m is done with. Without a buffer they lie in that of the connection,
+// and stay there until Receive is called again; Keep copies them. One goroutine at a time.
 func (s *Conn) Receive(m *message.Msg) (*bufpool.Buf, error) {
 	m.SetSizeLimit(s.readLimit())
 	m.DeferBody()
@@ -254,18 +256,26 @@ func (s *Conn) Receive(m *message.Msg) (*bufpool.Buf, error) {
 // receiveFrame reads frames until one holds a message.
 func (s *Conn) receiveFrame(m *message.Msg) (*bufpool.Buf, error) {
 	for {
-		frame, err := s.in.next(s.framer, m.SizeLimit())
+		frame, own, err := s.in.next(s.framer, m.SizeLimit())
 		if err != nil {
 			return nil, s.readError(err)
 		}
-		if err = s.framer.ParseFrame(frame.B, m); err == nil {
-			return frame, nil
+		if err = s.framer.ParseFrame(frame, m); err == nil {
+			return own, nil
 		}
-		bufpool.Put(frame)
+		bufpool.Put(own)
 		if !errors.Is(err, proto.ErrNoMessage) {
 			return nil, err
 		}
 	}
+}
+
+// Keep copies the parts of m into a buffer of its own, which goes to bufpool.Put once m is done with: for a message that
+// Receive has returned without one.
+func (s *Conn) Keep(m *message.Msg) *bufpool.Buf {
+	own := bufpool.Get(m.ReceivedLen())
+	own.B = m.MoveReceived(own.B)
+	return own
 }
 
 // receiveSlow reads with Unpack, whose bytes are only valid until the next one.

@@ -34,14 +34,17 @@ type frameReader struct {
 	// unfinished frame.
 	watch   *frameWatch
 	watched bool
+	// lends says that frames may stay in buf until the next one is read.
+	lends bool
 
 	buf *bufpool.Buf // length is what was filled
 	pos int          // start of what was not consumed yet
 	at  clock.Time   // when bytes last came, a clock that costs nothing to read
 }
 
-// next returns the next frame. It takes no more memory than twice the bytes that really came.
-func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
+// next returns the next frame, and the buffer that it lies in: nil is the one of the reader, which it may stay in until
+// next is called again. It takes no more memory than twice the bytes that really came.
+func (r *frameReader) next(f proto.Framer, limit uint32) ([]byte, *bufpool.Buf, error) {
 	for seen := 0; ; {
 		var have []byte
 		if r.buf != nil {
@@ -51,25 +54,32 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 		if len(have) > 0 {
 			var err error
 			if n, err = f.FrameLen(have, seen); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		if n > 0 {
 			if err := message.CheckSize(uint64(n), limit); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if n <= len(have) {
-				frame := bufpool.Get(n)
-				frame.B = append(frame.B, have[:n]...)
 				r.pos += n
 				r.finished()
-				return frame, nil
+				if r.lends {
+					return have[:n:n], nil, nil
+				}
+				own := bufpool.Get(n)
+				own.B = append(own.B, have[:n]...)
+				return own.B, own, nil
 			}
 			if n > busyBuffer/2 {
-				return r.large(n)
+				own, err := r.large(n)
+				if err != nil {
+					return nil, nil, err
+				}
+				return own.B, own, nil
 			}
 		} else if err := message.CheckSize(uint64(len(have)), limit); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if seen = len(have); seen > 0 {
 			r.unfinished(max(n, seen))
@@ -78,7 +88,7 @@ func (r *frameReader) next(f proto.Framer, limit uint32) (*bufpool.Buf, error) {
 			if err == io.EOF && len(have) > 0 {
 				err = io.ErrUnexpectedEOF
 			}
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }

@@ -70,7 +70,10 @@ type raw struct {
 	rw proto.IOWithReadBuffer
 }
 
-var _ proto.Framer = (*raw)(nil)
+var (
+	_ proto.Framer   = (*raw)(nil)
+	_ proto.Borrower = (*raw)(nil)
+)
 
 // Version returns 6, "raw".
 func (r *raw) Version() (byte, string) { return id, name }
@@ -153,6 +156,9 @@ func putLen(dst []byte, at int, part string) error {
 	binary.BigEndian.PutUint16(dst[at:], uint16(n))
 	return nil
 }
+
+// BorrowsFrames says that frames need not be copied to be parsed.
+func (r *raw) BorrowsFrames() {}
 
 // FrameLen returns the length field of the frame.
 func (r *raw) FrameLen(head []byte, _ int) (int, error) {
