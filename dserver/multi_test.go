@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -177,6 +178,44 @@ func TestSandboxesAndServicesAreStoppedAndStarted(t *testing.T) {
 	e.run("ctl", "stop", "nobody").want(t, codeFailed, "not found: [nobody]")
 	if now := e.workers(); len(now) != 4 {
 		t.Errorf("%v", now)
+	}
+	e.run("stop").want(t, codeOK)
+}
+
+// A worker that another one has followed leaves new connections to that one, also where something keeps it from ending.
+func TestWorkerThatWasReplacedAcceptsNothingMore(t *testing.T) {
+	t.Parallel()
+	e := newMultiEnv(t, "", true)
+	e.serve()
+	old := e.workers()["HTTPBox"]
+	get := func(id string) (pid int) {
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: callPatience}).Get("http://" + e.addr("http") + "/do?id=" + id)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		defer resp.Body.Close()
+		_, _ = fmt.Fscan(resp.Body, &pid)
+		return pid
+	}
+	e.sets("http", "stay") // which that request does until this changes
+	stays := make(chan int, 1)
+	go func() { stays <- get("stay") }()
+	waitFor(t, "the request that stays", func() bool { return e.count("stay") == 1 })
+	e.run("reload", "http").want(t, codeOK)
+	row := 0
+	waitFor(t, "many answers of the next worker in a row", func() bool {
+		if row++; get("x") == old {
+			row = 0
+		}
+		return row >= 20 || t.Failed()
+	})
+	if !alive(old) {
+		t.Error("the old worker has ended with a request under way")
+	}
+	e.sets("http", "")
+	if pid := <-stays; pid != old {
+		t.Errorf("process %d has answered the request that stayed, not %d", pid, old)
 	}
 	e.run("stop").want(t, codeOK)
 }

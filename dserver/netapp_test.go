@@ -288,6 +288,9 @@ func (b *httpBox) Setup() error {
 	})
 	b.srv.BindHandler("/do", func(r *ghttp.Request) {
 		executed.note(r.Get("id").String())
+		for habit("http") == r.Get("id").String() {
+			time.Sleep(5 * time.Millisecond)
+		}
 		r.Response.Write(strconv.Itoa(os.Getpid()))
 	})
 	if err := b.srv.SetListener(b.drain.Listener(ln)); err != nil {

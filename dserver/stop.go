@@ -53,6 +53,9 @@ func (s *DServer) leave() stopOutcome {
 	s.mu.Lock()
 	s.hasSuccessor = true
 	s.mu.Unlock()
+	if s.role == roleWorker {
+		s.up.Withdraw()
+	}
 	if s.ctl != nil && s.role != roleWorker { // of a worker, the master wants the figures
 		s.ctl.close() // who watches this process shall watch its successor
 	}

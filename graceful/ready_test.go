@@ -136,6 +136,58 @@ func TestWorkerLearnsThatItsMasterIsGone(t *testing.T) {
 	}
 }
 
+// A worker that withdraws leaves what comes to others that have the socket.
+func TestWorkerThatWithdrawsLeavesConnectionsToTheNextOne(t *testing.T) {
+	t.Parallel()
+	master, f := ready(t, nil)
+	f.born = func(*fakeChild) {}
+	path := socketPath(t)
+	if err := master.Hold(context.Background(), "unix", path); err != nil {
+		t.Fatal(err)
+	}
+	worker := func() (*Upgrader, net.Listener) {
+		h, err := master.Handoff(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(h.Close)
+		c, err := f.start(command{env: h.Env(), files: h.Files()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Started()
+		u := c.(*fakeChild).u
+		ln := mustListen(t, u, "unix", path)
+		if err := h.GoAhead(); err != nil {
+			t.Fatal(err)
+		}
+		if err := u.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		return u, ln
+	}
+	old, ln := worker()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := ln.Accept()
+		ended <- err
+	}()
+	_, next := worker()
+	old.Withdraw()
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Fatal(err)
+	}
+	go serve(next, "next")
+	for range 10 {
+		if got := ask(t, "unix", path); got != "next" {
+			t.Errorf("%q answers", got)
+		}
+	}
+	if err := ln.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWaitTellsHowAWorkerFailed(t *testing.T) {
 	t.Parallel()
 	master, f := ready(t, nil)

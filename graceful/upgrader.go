@@ -293,6 +293,23 @@ func (u *Upgrader) handOver() bool {
 	return true
 }
 
+// Withdraw makes this process stop accepting on the sockets that it got by Handoff, as a hand-over does: Accept returns
+// an error that is net.ErrClosed. It is for a worker in whose place another one serves; connections that wait in the
+// sockets are left to that one.
+func (u *Upgrader) Withdraw() {
+	u.mu.Lock()
+	var users []inUse
+	for _, s := range u.sockets {
+		if u.worker && s.held && s.user != nil {
+			users = append(users, s.user)
+		}
+	}
+	u.mu.Unlock()
+	for _, user := range users {
+		user.leave()
+	}
+}
+
 // absolute returns where a file is, seen from the directory in which the process started.
 func (u *Upgrader) absolute(path string) string {
 	if filepath.IsAbs(path) || u.dir == "" {

@@ -65,7 +65,7 @@ type web struct {
 func (w *web) Name() string { return "web" }
 
 func (w *web) Setup() error {
-	ln, err := graceful.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(webPort())))
+	ln, err := dserver.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(webPort())))
 	if err != nil {
 		return err
 	}
