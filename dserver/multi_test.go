@@ -188,6 +188,7 @@ func TestWorkerThatWasReplacedAcceptsNothingMore(t *testing.T) {
 	e := newMultiEnv(t, "", true)
 	e.serve()
 	old := e.workers()["HTTPBox"]
+	late := 0 // answers of one that was leaving when it was asked
 	get := func(id string) (pid int) {
 		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: callPatience}).Get("http://" + e.addr("http") + "/do?id=" + id)
 		if err != nil {
@@ -196,6 +197,9 @@ func TestWorkerThatWasReplacedAcceptsNothingMore(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		_, _ = fmt.Fscan(resp.Body, &pid)
+		if id == "x" && resp.Header.Get("Leaving") != "" {
+			late++
+		}
 		return pid
 	}
 	e.sets("http", "stay") // which that request does until this changes
@@ -210,6 +214,9 @@ func TestWorkerThatWasReplacedAcceptsNothingMore(t *testing.T) {
 		}
 		return row >= 20 || t.Failed()
 	})
+	if late > 1 { // one may have been accepted in the last moment
+		t.Errorf("the old worker has accepted %d connections while it was leaving", late)
+	}
 	if !alive(old) {
 		t.Error("the old worker has ended with a request under way")
 	}

@@ -283,6 +283,7 @@ func (b *httpBox) Setup() error {
 	b.srv.Use(func(r *ghttp.Request) {
 		if b.drain.Leaving() {
 			r.Response.Header().Set("Connection", "close")
+			r.Response.Header().Set("Leaving", "yes")
 		}
 		r.Middleware.Next()
 	})

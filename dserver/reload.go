@@ -23,9 +23,9 @@ func (s *DServer) reload(ctx context.Context) error {
 	if os.Getpid() == 1 {
 		return graceful.ErrInit // before anybody is asked
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	if !s.beginReload(cancel) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !s.beginReload(func() { cancel(errStopping) }) {
 		return errStopping
 	}
 	err := errVetoed

@@ -53,13 +53,14 @@ func (u *Upgrader) becomeReady() error {
 }
 
 // Fail says that this process cannot take over, and why; the predecessor's reload fails with a RefusedError that says
-// so. Use it where the reason would not reach standard error. The process should end then. Without a predecessor, or
-// after Ready, it has no effect.
+// so. Use it where the reason would not reach standard error. The process should end then. Without a predecessor, after
+// Ready, and when it was said already, it has no effect.
 func (u *Upgrader) Fail(reason error) error {
 	u.mu.Lock()
-	phase := u.phase
+	said := u.failed || u.phase != starting
+	u.failed = true
 	u.mu.Unlock()
-	if phase != starting {
+	if said {
 		return nil
 	}
 	if err := u.parent.refuse(reason.Error()); err != nil {

@@ -193,8 +193,12 @@ func TestWaitTellsHowAWorkerFailed(t *testing.T) {
 	master, f := ready(t, nil)
 	f.born = func(*fakeChild) {}
 	for want, fate := range map[string]func(c *fakeChild){
-		ErrExited.Error():                   func(c *fakeChild) { c.die("exit status 1") },
-		"it refused: no port":               func(c *fakeChild) { _ = c.u.Fail(errors.New("no port")) },
+		ErrExited.Error(): func(c *fakeChild) { c.die("exit status 1") },
+		"it refused: no port": func(c *fakeChild) {
+			if err := errors.Join(c.u.Fail(errors.New("no port")), c.u.Fail(errors.New("again"))); err != nil {
+				t.Error(err)
+			}
+		},
 		context.DeadlineExceeded.Error():    func(*fakeChild) {},
 		"speaks another language":           func(c *fakeChild) { _, _ = c.u.parent.(*pipes).say.WriteString("?") },
 		strings.Repeat("x", maxReason)[:99]: func(c *fakeChild) { _ = c.u.Fail(errors.New(strings.Repeat("x", 3*maxReason))) },

@@ -49,6 +49,7 @@ type Upgrader struct {
 
 	mu       sync.Mutex
 	phase    phase
+	failed   bool                // Fail was called
 	sockets  []*socket           // in the order of binding
 	files    map[string]*os.File // inherited and not asked for yet
 	kept     map[string]*os.File // handed to every successor
