@@ -33,6 +33,7 @@ type Conn struct {
 	got              atomic.Uint64 // bytes that Read returned; reading
 	put              uint64        // bytes that Write took; writing
 
+	begun     atomic.Bool  // the peer knows of it
 	lastHeard atomic.Int64 // nanoseconds since epoch
 	pulse     *time.Timer
 
@@ -89,7 +90,7 @@ func (c *Conn) beat() {
 		c.lose(&IdleError{After: silent.Round(time.Millisecond)})
 		return
 	}
-	if silent >= cfg.Idle/(2*pulses) && !cfg.Older {
+	if silent >= cfg.Idle/(2*pulses) && !cfg.Older && c.begun.Load() { // or the peer would say that it is gone
 		c.hub.tell(c.port.peer, c.conv, alive, 0)
 	}
 	c.mu.Lock()

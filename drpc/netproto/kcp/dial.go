@@ -76,6 +76,7 @@ func (h *hub) dial(ctx context.Context, peer *net.UDPAddr) (*Conn, error) {
 		c.abort()
 		return nil, &net.OpError{Op: "dial", Net: "kcp", Source: h.pc.LocalAddr(), Addr: peer, Err: err}
 	}
+	c.begun.Store(true)
 	return c, nil
 }
 

@@ -210,6 +210,7 @@ func (h *hub) admit(conv uint32, from *net.UDPAddr, key netip.AddrPort) *Conn {
 	if err != nil {
 		return nil // KCP refuses its own defaults: never
 	}
+	c.begun.Store(true)
 	h.conns[key] = c
 	h.accepts <- c
 	return c

@@ -254,3 +254,50 @@ func TestOlderPeersAreRefusedWhereNot(t *testing.T) {
 		t.Error("it has a conversation")
 	}
 }
+
+// A server that is busy answers late. A client that asked it whether it knows the conversation would hear that it is gone.
+func TestClientOfABusyServerWaitsForTheAnswer(t *testing.T) {
+	t.Parallel()
+	server, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, maxDatagram)
+		for hellos := 0; ; {
+			n, from, err := server.ReadFromUDP(b)
+			if err != nil {
+				return
+			}
+			ctl, ok := parseControl(b[:n])
+			if !ok {
+				continue
+			}
+			answer := control{conv: ctl.conv}
+			switch ctl.kind {
+			case hello:
+				if hellos++; hellos < 6 {
+					continue // which is more than a second, longer than the client goes without a sign of life
+				}
+				answer.kind = cookie
+			case enter:
+				answer.kind = welcome
+			case alive, closing:
+				answer.kind = gone
+			default:
+				continue
+			}
+			_, _ = server.WriteTo(answer.bytes(), from)
+		}
+	}()
+	conn, err := Dial(t.Context(), "udp", "", server.LocalAddr().String(), Config{Idle: 8 * time.Second})
+	if err != nil {
+		t.Errorf("a client that is answered late: %v", err)
+	} else if err = conn.Close(); err != nil {
+		t.Error(err)
+	}
+	_ = server.Close()
+	<-done
+}
