@@ -780,22 +780,15 @@ func (beforeClose) Name() string                           { return "before clos
 func (f beforeClose) BeforeCloseEndpoint(e Endpoint) error { f(e); return nil }
 
 // Who calls again after a loss asks first whether this session is one for it.
-func TestSessionIsNotHealthyOnceItsCallsHaveFailedWithTheConnection(t *testing.T) {
+func TestSessionIsNotHealthyOnceItsConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	srv := newPeer(t, EndpointConfig{})
-	HandleCall(srv, "/cut", func(c CallCtx, _ *string) (string, *Status) {
-		Cut(c.Session().(Session), errors.New("on purpose"))
-		return "", nil
-	})
-	addr := serve(t, srv)
-	cli := newPeer(t, EndpointConfig{})
-	for range 200 {
-		sess := dial(t, cli, addr)
-		if stat := sess.Call("/cut", "", nil).Status(); stat.Code() != CodeConnClosed {
-			t.Fatal(stat)
-		}
-		if sess.Health() {
-			t.Fatal("a session is healthy whose connection is lost")
-		}
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv)).(*session)
+	sess.mu.Lock() // the state cannot follow yet
+	sess.link.Load().die(errors.New("on purpose"))
+	st, healthy := sess.getState(), sess.Health()
+	sess.mu.Unlock()
+	if st != stateOk || healthy {
+		t.Errorf("in state %d it is healthy: %v", st, healthy)
 	}
 }
