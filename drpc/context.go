@@ -35,7 +35,8 @@ type handlerVars struct {
 	call    *callCmd // the call that a reply belongs to
 	stat    *Status  // why the handler does not run, or what it returned
 	counted bool     // as work of the session
-	// observed says that the observers know how it went.
+	// meter is what measures it; nil while nobody wants to know. observed says that it and the observers know how it went.
+	meter    *methodMeter
 	observed bool
 	timed    bool // whether the handler is quick is found out with this request
 	// answered says that the reply was written.

@@ -15,11 +15,12 @@ type MethodStats struct {
 	// Kind is what Handler.RouterTypeName returns; calls and pushes that reached no handler have the kind "UNROUTED" and,
 	// all together, the empty path: their names are the peer's to choose.
 	Kind, Path string
-	// Done is the number of requests that were handled, Failed how many of them with a status that is not OK.
+	// Done is the number of requests that were handled, Failed how many of them with a status that is not OK; see
+	// Observation.Status.
 	Done, Failed uint64
 	// Running is the number of requests that are being handled.
 	Running int
-	// Latency is how long they took, from the reading of the request to the handing over of the reply.
+	// Latency is how long they took; see Observation.Cost.
 	Latency Histogram
 }
 
@@ -78,13 +79,14 @@ type methodMeter struct {
 	latency      [histogramClasses]atomic.Uint64
 }
 
-func (m *methodMeter) note(ok bool, took time.Duration) {
+// note takes the same observation that observers are told of, so that both say the same.
+func (m *methodMeter) note(o Observation) {
 	m.running.Add(-1)
 	m.done.Add(1)
-	if !ok {
+	if !o.Status.OK() {
 		m.failed.Add(1)
 	}
-	m.latency[class(took)].Add(1)
+	m.latency[class(o.Cost)].Add(1)
 }
 
 func (m *methodMeter) stats(kind, path string) MethodStats {
@@ -124,7 +126,8 @@ func (s *meterSet) of(h *Handler) *methodMeter {
 	return m
 }
 
-// begin returns the meter of a request that begins, nil while nobody measures.
+// begin returns the meter of a request that begins, nil while nobody measures. That it knows of the beginning, too, and so
+// of what is running, is what the meter has ahead of an Observer.
 func (m *meters) begin(h *Handler) *methodMeter {
 	s := m.current.Load()
 	if s == nil {

@@ -116,7 +116,7 @@ func (o *observer) tell(what Observation) {
 // observe tells of a request, once.
 func (c *handlerCtx) observe() {
 	o := &c.sess.ep.observers
-	if !o.watched() || c.observed {
+	if c.observed || c.meter == nil && !o.watched() {
 		return
 	}
 	c.observed = true
@@ -126,6 +126,9 @@ func (c *handlerCtx) observe() {
 		if c.stat == nil { // the handler may have put one into the reply
 			what.Status = c.output.Status()
 		}
+	}
+	if c.meter != nil {
+		c.meter.note(what)
 	}
 	o.tell(what)
 }

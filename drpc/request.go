@@ -128,13 +128,8 @@ func (c *handlerCtx) run() {
 }
 
 func (c *handlerCtx) runNow() {
-	meter := c.sess.ep.meters.begin(c.handler)
-	defer func() {
-		if meter != nil {
-			meter.note(c.stat.OK(), c.start.Since())
-		}
-		c.done()
-	}()
+	c.meter = c.sess.ep.meters.begin(c.handler)
+	defer c.done()
 	returned := false
 	defer func() {
 		if !returned {
