@@ -1,12 +1,9 @@
 package kcp
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,28 +14,11 @@ import (
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	client, server := pair(t, Config{Linger: conntest.Patience})
-	sent := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if n, err := client.Write(sent); n != len(sent) || err != nil {
-			t.Errorf("wrote %d: %v", n, err)
-		}
-		if err := client.Close(); err != nil {
-			t.Error(err)
+	conntest.CloseDelivers(t, client, server, func() {
+		if _, err := server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("write to a peer that has closed: %v", err)
 		}
 	})
-	got, err := io.ReadAll(server)
-	if err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	if _, err = server.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("write to a peer that has closed: %v", err)
-	}
-	begin := time.Now()
-	if err = server.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
-		t.Errorf("%v after %v", err, time.Since(begin))
-	}
-	wg.Wait()
 }
 
 func TestCloseDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
@@ -60,33 +40,7 @@ func TestCloseDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 func TestCloseEndsWhoeverWaits(t *testing.T) {
 	t.Parallel()
 	client, _ := pair(t, Config{Linger: 50 * time.Millisecond})
-	errs := make(chan error, 2)
-	go func() {
-		_, err := client.Read(make([]byte, 1))
-		errs <- err
-	}()
-	go func() {
-		_, err := client.Write(make([]byte, 64<<20)) // which nobody reads
-		errs <- err
-	}()
-	conntest.Within(t, "somebody writes", func() bool { return isWriting(client) })
-	_ = client.Close()
-	for range 2 {
-		select {
-		case err := <-errs:
-			if !errors.Is(err, net.ErrClosed) {
-				t.Errorf("%v", err)
-			}
-		case <-time.After(conntest.Patience):
-			t.Fatal("it waits for ever")
-		}
-	}
-	if err := client.Close(); err != nil {
-		t.Errorf("a second Close: %v", err)
-	}
-	if err := client.SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a deadline after Close: %v", err)
-	}
+	conntest.CloseEndsWaiters(t, client, func() bool { return isWriting(client) })
 }
 
 // isWriting reports whether a Write is under way.
@@ -163,52 +117,18 @@ func TestWriterIsHeldBackByAReaderThatIsSlow(t *testing.T) {
 	}
 }
 
-// lossy is a packet connection that can be cut.
-type lossy struct {
-	net.PacketConn
-	cut chan struct{}
-}
-
-func (l *lossy) WriteTo(b []byte, to net.Addr) (int, error) {
-	select {
-	case <-l.cut:
-		return len(b), nil
-	default:
-		return l.PacketConn.WriteTo(b, to)
-	}
-}
-
 func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	t.Parallel()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	const idle = 2 * time.Second
-	silent := &lossy{pc, make(chan struct{})}
-	ln := ServeConn(silent, Config{Idle: idle})
+	pc := conntest.NewLossy(t)
+	ln := ServeConn(pc, Config{Idle: idle})
 	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), Config{Idle: idle, Linger: conntest.Patience})
 	conntest.Accept(t, ln)
-	// As long as it answers it may say nothing.
-	_ = client.SetReadDeadline(time.Now().Add(2 * idle))
-	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("a peer that lives: %v", err)
-	}
-	_ = client.SetReadDeadline(time.Time{})
-	close(silent.cut)
-	begin := time.Now()
-	_, err = client.Read(make([]byte, 1))
+	err := conntest.SilenceIsNoticed(t, client, pc, idle)
 	var gone *IdleError
 	if !errors.As(err, &gone) || !gone.Timeout() || gone.Temporary() || gone.After < idle {
 		t.Errorf("%v", err)
-	}
-	if took := time.Since(begin); took > conntest.Patience/2 {
-		t.Errorf("noticed after %v", took)
-	}
-	begin = time.Now()
-	if err = client.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
-		t.Errorf("closing what is lost: %v, %v", err, time.Since(begin))
 	}
 }
 

@@ -1,10 +1,8 @@
 package quic
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"testing"
@@ -18,25 +16,7 @@ import (
 func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	client, server := pair(t, Config{Linger: conntest.Patience})
-	sent := bytes.Repeat([]byte("0123456789abcdef"), 20_000)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if n, err := client.Write(sent); n != len(sent) || err != nil {
-			t.Errorf("wrote %d: %v", n, err)
-		}
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	got, err := io.ReadAll(server)
-	if err != nil || !bytes.Equal(got, sent) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	begin := time.Now()
-	if err = server.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
-		t.Errorf("%v after %v", err, time.Since(begin))
-	}
-	wg.Wait()
+	conntest.CloseDelivers(t, client, server, nil)
 }
 
 func TestBothSidesCloseAtOnceWithoutWaiting(t *testing.T) {
@@ -75,34 +55,7 @@ func TestCloseDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 func TestCloseEndsWhoeverWaits(t *testing.T) {
 	t.Parallel()
 	client, _ := pair(t, Config{Linger: 50 * time.Millisecond})
-	errs := make(chan error, 2)
-	begun := make(chan struct{}, 2)
-	go func() {
-		begun <- struct{}{}
-		_, err := client.Read(make([]byte, 1))
-		errs <- err
-	}()
-	go func() {
-		begun <- struct{}{}
-		_, err := client.Write(make([]byte, 64<<20)) // which nobody reads
-		errs <- err
-	}()
-	<-begun
-	<-begun
-	_ = client.Close()
-	for range 2 {
-		select {
-		case err := <-errs:
-			if !errors.Is(err, net.ErrClosed) {
-				t.Errorf("%v", err)
-			}
-		case <-time.After(conntest.Patience):
-			t.Fatal("it waits for ever")
-		}
-	}
-	if err := client.SetDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("a deadline after Close: %v", err)
-	}
+	conntest.CloseEndsWaiters(t, client, func() bool { return true })
 }
 
 func TestDeadlinesEndWhoeverWaits(t *testing.T) {
@@ -117,30 +70,11 @@ func TestDeadlinesEndWhoeverWaits(t *testing.T) {
 	}
 }
 
-// cut is a packet connection whose writes go nowhere from some time on.
-type cut struct {
-	net.PacketConn
-	off chan struct{}
-}
-
-func (c *cut) WriteTo(b []byte, to net.Addr) (int, error) {
-	select {
-	case <-c.off:
-		return len(b), nil
-	default:
-		return c.PacketConn.WriteTo(b, to)
-	}
-}
-
 // A socket that is nothing but a packet connection, such as an inherited one, serves too.
 func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	t.Parallel()
 	const idle = 2 * time.Second
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pc := &cut{udp, make(chan struct{})}
+	pc := conntest.NewLossy(t)
 	ln, err := ServeConn(pc, fixed(development), Config{Idle: idle, Linger: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -148,24 +82,8 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), development, Config{Idle: idle, Linger: conntest.Patience})
 	conntest.Accept(t, ln)
-	// As long as it answers it may say nothing.
-	_ = client.SetReadDeadline(time.Now().Add(2 * idle))
-	if _, err = client.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("a peer that lives: %v", err)
-	}
-	_ = client.SetReadDeadline(time.Time{})
-	close(pc.off)
-	begin := time.Now()
-	_, err = client.Read(make([]byte, 1))
 	var gone *quicgo.IdleTimeoutError
-	if !errors.As(err, &gone) {
+	if err := conntest.SilenceIsNoticed(t, client, pc, idle); !errors.As(err, &gone) {
 		t.Errorf("%v", err)
-	}
-	if took := time.Since(begin); took > conntest.Patience/2 {
-		t.Errorf("noticed after %v", took)
-	}
-	begin = time.Now()
-	if err = client.Close(); err != nil || time.Since(begin) > conntest.Patience/2 {
-		t.Errorf("closing what is lost: %v, %v", err, time.Since(begin))
 	}
 }
