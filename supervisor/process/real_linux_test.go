@@ -37,7 +37,7 @@ func initProcess(string) {
 	}
 }
 
-func TestOrphansAreAdoptedAndReaped(t *testing.T) { // B3
+func TestOrphansAreAdoptedAndReaped(t *testing.T) {
 	t.Parallel()
 	for name, flags := range map[string]uintptr{
 		"subreaper": 0,

@@ -52,7 +52,7 @@ func TestAnUnknownRoleIsNoProgram(t *testing.T) {
 	}
 }
 
-func TestStopEndsGrandchildren(t *testing.T) { // B3
+func TestStopEndsGrandchildren(t *testing.T) {
 	t.Parallel()
 	for role, opts := range map[string][]ProcOption{
 		"sleep":    nil,
@@ -90,7 +90,7 @@ func TestACrashTakesItsGrandchildrenAlong(t *testing.T) {
 	}
 }
 
-func TestACrashLoopEndsFatalWithoutABusyProcessor(t *testing.T) { // B2
+func TestACrashLoopEndsFatalWithoutABusyProcessor(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	sibling := p.start("sleep")
@@ -122,7 +122,7 @@ func TestACrashLoopEndsFatalWithoutABusyProcessor(t *testing.T) { // B2
 	}
 }
 
-func TestAStoppedProgramIsFoundByItsHeartbeatAndReplaced(t *testing.T) { // B4
+func TestAStoppedProgramIsFoundByItsHeartbeatAndReplaced(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	proc := p.start("joined:joined", ProcHeartbeat(400*time.Millisecond), ProcStartSecs(1), ProcRestartPause(1))
@@ -151,7 +151,7 @@ func TestAStoppedProgramCanBeStopped(t *testing.T) {
 	}
 }
 
-func TestProgramsLeaveWhenTheirSupervisorIsKilled(t *testing.T) { // B1
+func TestProgramsLeaveWhenTheirSupervisorIsKilled(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	o := p.program("supervisor")
@@ -201,7 +201,7 @@ func TestTheThreadThatStartedAProgramMayEnd(t *testing.T) {
 	}
 }
 
-func TestNoLineIsLostOrTornByRotation(t *testing.T) { // B6
+func TestNoLineIsLostOrTornByRotation(t *testing.T) {
 	t.Parallel()
 	const count = 30_000 // in three seconds
 	p := newPlace(t)
@@ -250,7 +250,7 @@ func wholeLog(t *testing.T, current string) ([]byte, map[string]int) {
 	return all, sizes
 }
 
-func TestAProgramIsNotHeldUpByALogThatIsStuck(t *testing.T) { // B6
+func TestAProgramIsNotHeldUpByALogThatIsStuck(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	stuck := &stuckLogger{release: make(chan struct{})}
