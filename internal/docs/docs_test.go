@@ -258,10 +258,10 @@ func TestUnreachedFindsPagesWithoutALink(t *testing.T) {
 
 func TestCheckTargetsFindsUnknownOnes(t *testing.T) {
 	t.Parallel()
-	d := Parse("a.md", page+"Run `make test` or `make sense`.\nwe make things\n")
-	got := CheckTargets("test: build\n\tgo test\nall:\n", []Document{d})
-	if len(got) != 1 || !strings.Contains(got[0], "no target sense") {
-		t.Errorf("faults %q, want one about sense", got)
+	d := Parse("a.md", page+"Run `make test` or `make sense`, `make test-all` or `make test-none`.\nwe make things\n")
+	got := CheckTargets("test: build\n\tgo test\nall:\ntest-all:\n", []Document{d})
+	if len(got) != 2 || !strings.Contains(got[0], "no target sense") || !strings.Contains(got[1], "no target test-none") {
+		t.Errorf("faults %q, want one about sense and one about test-none", got)
 	}
 }
 

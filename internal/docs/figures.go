@@ -9,11 +9,12 @@ import (
 var (
 	figurePattern  = regexp.MustCompile(`\d`)
 	commandPattern = regexp.MustCompile("`(?:make |cd |go (?:test|run) |Test[A-Z]|Fuzz[A-Z]|Benchmark[A-Z])")
-	targetWord     = regexp.MustCompile("`make (?:test|soak)`")
+	targetWord     = regexp.MustCompile("`make (?:test|soak)`|`go test [^`]*TestName[^`]*`")
 )
 
 // CheckFigures returns a fault for every section of a document that has figures and does not say how to get them again: by a
-// command, or the name of a test, in it or before the first section. That "make test" runs everything is no answer.
+// command, or the name of a test, in it or before the first section. That "make test" runs everything is no
+// answer, nor is how a test is run that is not named.
 func CheckFigures(path, text string) []string {
 	var faults []string
 	sections := strings.Split(text, "\n## ")

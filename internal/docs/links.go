@@ -75,8 +75,8 @@ func Unreached(index, folder string, documents []Document) []string {
 }
 
 var (
-	makePattern   = regexp.MustCompile(`\bmake ([a-z]+)\b`)
-	targetPattern = regexp.MustCompile(`(?m)^([a-z]+):`)
+	makePattern   = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
+	targetPattern = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 )
 
 // CheckTargets returns a fault for every "make x" in a code span or a shell fence whose target the Makefile lacks.

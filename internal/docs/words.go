@@ -12,6 +12,8 @@ var (
 	wordPattern  = regexp.MustCompile(`[A-Za-z_]\w{2,}`)
 	namedPattern = regexp.MustCompile(`(?:^|[^\w./-])([A-Za-z_]\w{2,})`)
 	codePattern  = regexp.MustCompile(`[A-Z_]`)
+	flagPattern  = regexp.MustCompile(`(?:^|\s)--([a-z]{3,})`)
+	keyPattern   = regexp.MustCompile(`^(\w{3,})\s*=`)
 )
 
 // Words returns every word of three letters and more in the Go files below fsys: names, and what stands in texts, such as the keys
@@ -40,14 +42,30 @@ func Words(fsys fs.FS) (map[string]bool, error) {
 }
 
 // CheckWords returns a fault for every word in a code span that looks like a name of the code, having a capital letter or a low
-// line in it, and is none of words: fields, configuration keys, metrics and tests that stand there without their package.
+// line in it, and is none of words: fields, metrics and tests that stand there without their package. The same goes for flags in
+// code spans, and for the keys of configuration files.
 func CheckWords(words map[string]bool, documents []Document) []string {
 	var faults []string
+	check := func(d Document, line int, word string) {
+		if !words[word] {
+			faults = append(faults, fmt.Sprintf("%s:%d: there is no %s in the code", d.Path, line, word))
+		}
+	}
 	for _, d := range documents {
 		for _, span := range d.Spans {
 			for _, m := range namedPattern.FindAllStringSubmatch(span.Text, -1) {
-				if w := m[1]; codePattern.MatchString(w) && !words[w] {
-					faults = append(faults, fmt.Sprintf("%s:%d: there is no %s in the code", d.Path, span.Line, w))
+				if codePattern.MatchString(m[1]) {
+					check(d, span.Line, m[1])
+				}
+			}
+			for _, m := range flagPattern.FindAllStringSubmatch(span.Text, -1) {
+				check(d, span.Line, m[1])
+			}
+		}
+		for _, f := range d.Fences {
+			for i, line := range strings.Split(f.Text, "\n") {
+				if m := keyPattern.FindStringSubmatch(line); m != nil && f.Info == "toml" {
+					check(d, f.Line+i, m[1])
 				}
 			}
 		}

@@ -30,22 +30,23 @@ func TestWordsOfDocumentsAreInTheCode(t *testing.T) {
 func TestCheckWordsFindsUnknownOnes(t *testing.T) {
 	t.Parallel()
 	words, err := Words(fstest.MapFS{
-		"a/a.go":       {Data: []byte("package a\n\ntype Config struct{ MaxThings int }\n\nconst name = \"rpc_things_total\"\n")},
+		"a/a.go":       {Data: []byte("package a\n\ntype Config struct{ MaxThings int }\n\nconst name, flag = \"rpc_things_total\", \"max\"\n")},
 		".hidden/b.go": {Data: []byte("package b\n\nvar Hidden int\n")},
 		"a/a.md":       {Data: []byte("NotCode")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Parse("a.md", "`MaxThings` `Config{}` `rpc_things_total` `plain` `/x/NoName` `MinThings` `rpc_thing` `Hidden` `NotCode`")
+	d := Parse("a.md", "`MaxThings` `Config{}` `rpc_things_total` `plain` `/x/NoName` `MinThings` `rpc_thing` `Hidden` `NotCode` `run --max --mix`\n"+
+		"```toml\n# Comment = 1\n[no.key]\nMaxThings = 1\nMidThings = 2\n```\n")
 	got := strings.Join(CheckWords(words, []Document{d}), " ")
-	for _, w := range []string{"MinThings", "rpc_thing ", "Hidden", "NotCode"} {
+	for _, w := range []string{"MinThings", "rpc_thing ", "Hidden", "NotCode", "mix", "MidThings"} {
 		if !strings.Contains(got, "no "+w) {
 			t.Errorf("faults %q, want one about %s", got, w)
 		}
 	}
-	if n := strings.Count(got, "there is no"); n != 4 {
-		t.Errorf("%d faults, want 4: %s", n, got)
+	if n := strings.Count(got, "there is no"); n != 6 {
+		t.Errorf("%d faults, want 6: %s", n, got)
 	}
 }
 
@@ -72,6 +73,7 @@ func TestCheckFiguresFindsThoseWithoutACommand(t *testing.T) {
 		"a command before the sections": {"# A\n`make bench-peers`\n\n## B\n12 ms\n", ""},
 		"no figures":                    {"# A\n\n## B\nmany\n", ""},
 		"nothing is named":              {"# A\n\n## B\n12 ms\n\n## C\n`go run ./c`: 3\n", "a.md: B: figures"},
+		"a test without a name":         {"# A\n`go test -run TestName ./x`\n\n## B\n12 ms\n", "a.md: B: figures"},
 		"everything is no answer":       {"# A\n`make test` or `make soak`\n\n## B\n12 ms\n", "a.md: B: figures"},
 	} {
 		got := strings.Join(CheckFigures("a.md", c.text), "\n")
