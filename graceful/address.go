@@ -4,6 +4,8 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+
+	"github.com/osgochina/dmicro/internal/unixsocket"
 )
 
 // kinds maps the networks that can be inherited to what they have in common.
@@ -16,9 +18,6 @@ var kinds = map[string]string{
 // isUnix reports whether sockets of a kind have files.
 func isUnix(kind string) bool { return kind == "unix" || kind == "unixpacket" }
 
-// isAbstract reports whether a unix socket has a name instead of a file.
-func isAbstract(path string) bool { return path == "" || path[0] == '@' || path[0] == 0 }
-
 // compatible reports whether a socket of one network will do for another: "tcp" is as good as "tcp4", but "tcp4" is
 // not "tcp6".
 func compatible(a, b string) bool {
@@ -29,7 +28,7 @@ func compatible(a, b string) bool {
 // a relative and an absolute path. It is empty for a port that the system is to choose: that has no address yet.
 func canonical(network, address string) string {
 	if isUnix(kinds[network]) {
-		if isAbstract(address) {
+		if unixsocket.IsAbstract(address) {
 			return address
 		}
 		if abs, err := filepath.Abs(address); err == nil {

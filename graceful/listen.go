@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/osgochina/dmicro/internal/unixsocket"
 )
 
 // Listen returns a listener for address on network tcp, tcp4, tcp6, unix or unixpacket. If the predecessor listened
@@ -124,7 +126,7 @@ func bindHeld(ctx context.Context, network, address string) (*socket, error) {
 	defer ln.Close() // the descriptor keeps the socket
 	if s.file, err = dupOf(ln); err != nil {
 		if s.fileID != "" {
-			removeSocketFile(s.addr, s.fileID)
+			unixsocket.Remove(s.addr, s.fileID)
 		}
 		return nil, fmt.Errorf("hold %s: %w", address, err)
 	}
@@ -195,14 +197,18 @@ func bindListener(ctx context.Context, network, address string) (*socket, any, e
 	s := &socket{network: network, ask: address}
 	var ln net.Listener
 	var err error
-	if isUnix(kinds[network]) && !isAbstract(address) {
-		ln, s.fileID, err = bindUnix(ctx, network, address)
-		s.addr = canonical(network, address)
-	} else if ln, err = new(net.ListenConfig).Listen(ctx, network, address); err == nil {
-		s.addr = ln.Addr().String()
+	if isUnix(kinds[network]) {
+		ln, s.fileID, err = unixsocket.Bind(ctx, network, address)
+	} else {
+		ln, err = new(net.ListenConfig).Listen(ctx, network, address)
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	s.addr = ln.Addr().String()
+	if s.fileID != "" {
+		ln.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be a successor's by then
+		s.addr = canonical(network, address)
 	}
 	return s, ln, nil
 }

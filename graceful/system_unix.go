@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/osgochina/dmicro/internal/unixsocket"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +49,7 @@ func fileIdentity(f *os.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return identity(info), nil
+	return unixsocket.Identity(info), nil
 }
 
 // adoptFD makes an inherited descriptor a file. It is set not to block before it becomes one: only then do reads wait

@@ -1,8 +1,6 @@
 package graceful
 
 import (
-	"context"
-	"net"
 	"os"
 	"syscall"
 )
@@ -30,13 +28,6 @@ func realSystem() system {
 		exit:      os.Exit,
 	}
 }
-
-func bindUnix(ctx context.Context, network, path string) (net.Listener, string, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, network, path)
-	return ln, "", err // package net removes the file
-}
-
-func removeSocketFile(string, string) {}
 
 func fileIdentity(*os.File) (string, error) { return "", ErrUnsupported }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/osgochina/dmicro/internal/unixsocket"
 )
 
 // phase is where a process is in its life.
@@ -242,7 +244,7 @@ func (u *Upgrader) drop(s *socket) {
 		_ = file.Close() // the socket is closed with the last descriptor, there is nothing to lose
 	}
 	if s.fileID != "" && !lent {
-		removeSocketFile(s.addr, s.fileID)
+		unixsocket.Remove(s.addr, s.fileID)
 	}
 }
 

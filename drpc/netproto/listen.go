@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
+
+	"github.com/osgochina/dmicro/internal/unixsocket"
 )
 
 // ListenFunc binds a stream listener, as the Listen method of [net.ListenConfig] does.
@@ -35,14 +37,15 @@ func SetListenPacket(f ListenPacketFunc) {
 }
 
 // Bind binds a listener for a transport: with the function of SetListen, else by itself. The file of a unix socket that
-// it binds by itself has mode 0600, so that no other user can connect; change its mode to let others in. A file that is
-// there already is an error.
+// it binds by itself has mode 0600, so that no other user can connect; change its mode to let others in. A file that a
+// killed process left is replaced; one that is served, or that is no socket, is syscall.EADDRINUSE.
 func Bind(ctx context.Context, network, address string) (net.Listener, error) {
 	if f := listenFunc.Load(); f != nil {
 		return (*f)(ctx, network, address)
 	}
 	if isUnix(network) {
-		return bindUnix(ctx, network, address)
+		ln, _, err := unixsocket.Bind(ctx, network, address)
+		return ln, err
 	}
 	return new(net.ListenConfig).Listen(ctx, network, address)
 }

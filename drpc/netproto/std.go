@@ -3,6 +3,7 @@ package netproto
 import (
 	"context"
 	"net"
+	"strings"
 )
 
 func init() { Register(std{}) }
@@ -38,6 +39,8 @@ func (std) Dial(ctx context.Context, network, local, address string) (net.Conn, 
 	}
 	return &seqConn{Conn: conn}, nil
 }
+
+func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
 
 func localAddr(network, local string) (net.Addr, error) {
 	if isUnix(network) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -115,6 +117,33 @@ func TestUnixPacketsFitASmallSendBuffer(t *testing.T) {
 	}
 }
 
+func TestSocketOfADeadProcessIsReplaced(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("a socket file that nobody serves cannot be told there")
+	}
+	for _, network := range []string{"unix", "unixpacket"} {
+		path := filepath.Join(t.TempDir(), "s")
+		dead, err := net.Listen(network, path)
+		if err != nil {
+			t.Skipf("this system has no %s: %v", network, err)
+		}
+		dead.(*net.UnixListener).SetUnlinkOnClose(false) // as a process that is killed leaves it
+		_ = dead.Close()
+		ln, err := Bind(context.Background(), network, path)
+		if err != nil {
+			t.Errorf("%s: %v", network, err)
+			continue
+		}
+		conn, err := net.Dial(network, path)
+		if err != nil {
+			t.Errorf("%s: %v", network, err)
+			continue
+		}
+		_ = errors.Join(conn.Close(), ln.Close())
+	}
+}
+
 func TestSocketFilesAreTheirOwnersAlone(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -127,13 +156,16 @@ func TestSocketFilesAreTheirOwnersAlone(t *testing.T) {
 			t.Skipf("this system has no %s: %v", network, err)
 		}
 		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != socketMode {
+		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: mode %v, %v", network, info.Mode(), err)
 		}
-		if _, err = Bind(context.Background(), network, path); err == nil {
-			t.Errorf("%s: bound twice", network)
+		if _, err = Bind(context.Background(), network, path); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("%s: bound twice: %v", network, err)
 		}
 		_ = ln.Close()
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the file outlives its listener: %v", network, err)
+		}
 	}
 	if runtime.GOOS == "linux" {
 		ln, err := Bind(context.Background(), "unix", "@dmicro-netproto-test")

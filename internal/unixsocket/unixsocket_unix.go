@@ -1,6 +1,6 @@
 //go:build !windows
 
-package graceful
+package unixsocket
 
 import (
 	"context"
@@ -17,16 +17,25 @@ import (
 )
 
 const (
-	socketMode   = 0o600
+	mode         = 0o600
 	probeTimeout = 500 * time.Millisecond // for the question whether somebody serves a socket file
 	lockTimeout  = 5 * time.Second        // for another process that binds or removes the same file
 	lockPoll     = 5 * time.Millisecond
 )
 
-// bindUnix binds a unix socket with a file, mode 0600, and returns the identity of the file. A file left behind by a
-// dead process is replaced.
-func bindUnix(ctx context.Context, network, path string) (net.Listener, string, error) {
-	abs := canonical(network, path)
+// Bind binds a unix socket at path and returns the identity of its file for [Remove]. The file has mode 0600 from its
+// first moment on Linux, and right after it was made elsewhere. A file left behind by a dead process is replaced; one that
+// is served, or that is no socket, is syscall.EADDRINUSE. A socket without a file has no identity. Like that of package
+// net, the listener removes the file when it is closed, unless it is told not to.
+func Bind(ctx context.Context, network, path string) (net.Listener, string, error) {
+	if IsAbstract(path) {
+		ln, err := new(net.ListenConfig).Listen(ctx, network, path)
+		return ln, "", err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
+	}
 	unlock, err := lockPath(ctx, abs)
 	if err != nil {
 		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
@@ -37,21 +46,20 @@ func bindUnix(ctx context.Context, network, path string) (net.Listener, string, 
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		// On Linux the file gets the mode of the socket, so that it is never open to others, not for a moment.
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), socketMode) })
+		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), mode) })
 	}}
 	ln, err := lc.Listen(ctx, network, path)
 	if err != nil {
 		return nil, "", err
 	}
-	ln.(*net.UnixListener).SetUnlinkOnClose(false) // the file may be a successor's by then
-	if err := os.Chmod(abs, socketMode); err != nil {
+	if err := os.Chmod(abs, mode); err != nil {
 		return nil, "", errors.Join(err, ln.Close())
 	}
 	info, err := os.Lstat(abs)
 	if err != nil {
 		return nil, "", errors.Join(err, ln.Close())
 	}
-	return ln, identity(info), nil
+	return ln, Identity(info), nil
 }
 
 // removeStale removes a socket file that nobody serves. Whatever it is not sure about stays.
@@ -77,15 +85,15 @@ func removeStale(network, path string) error {
 	return os.Remove(path)
 }
 
-// removeSocketFile removes the file of a socket, if it is still the one with that identity. What goes wrong leaves a
-// stale file, which the next one to bind replaces.
-func removeSocketFile(path, id string) {
+// Remove removes the file of a socket, if it is still the one with that identity. What goes wrong leaves a stale file,
+// which the next one to bind replaces.
+func Remove(path, id string) {
 	unlock, err := lockPath(context.Background(), path)
 	if err != nil {
 		return
 	}
 	defer unlock()
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 && identity(info) == id {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 && Identity(info) == id {
 		_ = os.Remove(path) // see above
 	}
 }
@@ -151,8 +159,8 @@ func flock(f *os.File) error {
 	}
 }
 
-// identity names a file in the file system.
-func identity(info fs.FileInfo) string {
+// Identity names a file in the file system.
+func Identity(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return filepath.Base(info.Name())

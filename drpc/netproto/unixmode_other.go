@@ -1,6 +1,0 @@
-//go:build !unix
-
-package netproto
-
-// restrict does nothing: there are no modes here.
-func restrict(uintptr) {}
