@@ -42,10 +42,10 @@ func (c *handlerCtx) prepare() {
 		if c.input.Body() == nil {
 			c.input.SetBody(c.handler.newArg())
 		}
-		if atOnce(&c.input) {
+		// A handler of unknown ones may decode the body itself, into something else than a hook has chosen.
+		if !c.handler.IsUnknown() && atOnce(&c.input) {
 			c.stat, c.decoded = c.decodeAtOnce(), true
 			c.input.SetEncodedBody(nil)
-			c.input.SetServiceMethod(c.input.ServiceMethod()) // a handler of unknown ones has it as it was received
 			return
 		}
 	}

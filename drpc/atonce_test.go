@@ -2,7 +2,9 @@ package drpc
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +116,7 @@ func (retarget) BeforeReadCallBody(c ReadCtx) *Status {
 	return nil
 }
 
-func TestUnknownCallDecodedByTheReaderKeepsItsName(t *testing.T) {
+func TestUnknownCallWithATargetOfAHookKeepsItsNameAndItsBody(t *testing.T) {
 	t.Parallel()
 	const calls = 40
 	srv := newPeer(t, EndpointConfig{DefaultBodyCodec: "protobuf"}, retarget{})
@@ -123,15 +125,20 @@ func TestUnknownCallDecodedByTheReaderKeepsItsName(t *testing.T) {
 	srv.SetUnknownCall(func(c UnknownCallCtx) (any, *Status) {
 		all.Done()
 		all.Wait()
-		return wrapperspb.Bytes([]byte(c.ServiceMethod())), nil
+		again := new(wrapperspb.BytesValue)
+		if id, err := c.BuildBody(again); err != nil || id != codec.ProtobufId {
+			return nil, newStatus(CodeBadMessage, err)
+		}
+		return wrapperspb.Bytes(append([]byte(c.ServiceMethod()+" "), again.Value...)), nil
 	})
 	sess := dial(t, newPeer(t, EndpointConfig{DefaultBodyCodec: "protobuf"}), serve(t, srv))
 	var wg sync.WaitGroup
 	for n := range calls {
 		wg.Go(func() {
-			path, got := fmt.Sprintf("/unknown/%d", n), new(wrapperspb.BytesValue)
-			if stat := sess.Call(path, wrapperspb.Bytes(bodyFor(n, n, 500)), got).Status(); stat != nil || string(got.Value) != path {
-				t.Errorf("%s came as %s, status %v", path, got.Value, stat)
+			path, body, got := fmt.Sprintf("/unknown/%d", n), bodyFor(n, n, 500), new(wrapperspb.BytesValue)
+			stat := sess.Call(path, wrapperspb.Bytes(body), got).Status()
+			if want := path + " " + string(body); stat != nil || string(got.Value) != want {
+				t.Errorf("%s came as %s, status %v", want, got.Value, stat)
 			}
 		})
 	}
@@ -181,4 +188,65 @@ func TestMessageThatPanicsCostsItsCallAlone(t *testing.T) {
 			t.Errorf("%v, %q", stat, reply.Value)
 		}
 	}
+}
+
+// calling is a message that does something of its own when it is looked at.
+type calling struct {
+	wrapperspb.BytesValue
+	looked func()
+}
+
+func (m *calling) ProtoReflect() protoreflect.Message {
+	m.looked()
+	return m.BytesValue.ProtoReflect()
+}
+
+func TestMessageWithCodeOfItsOwnIsNotDecodedByTheReader(t *testing.T) {
+	t.Parallel()
+	sess := startEcho(t)
+	inner, reply := new(wrapperspb.BytesValue), new(calling)
+	reply.looked = sync.OnceFunc(func() { // it needs the reader
+		if stat := sess.Call("/echo", wrapperspb.Bytes([]byte("inner")), inner).Status(); stat != nil {
+			t.Error(stat)
+		}
+	})
+	cmd := sess.AsyncCall("/echo", wrapperspb.Bytes([]byte("outer")), reply, nil)
+	eventually(t, "the reply", cmd.Done())
+	if cmd.Status() != nil || string(reply.Value) != "outer" || string(inner.Value) != "inner" {
+		t.Errorf("%v, %q, %q", cmd.Status(), reply.Value, inner.Value)
+	}
+}
+
+// For the race detector: a call that its context ends is not decoded into any more.
+func TestResultBelongsToTheCallerOnceTheCallIsOver(t *testing.T) {
+	t.Parallel()
+	sess := startEcho(t)
+	want := bodyFor(1, 1, 1<<10)
+	var wg sync.WaitGroup
+	for caller := range 8 {
+		wg.Go(func() {
+			for n := range 200 {
+				ctx, cancel := context.WithCancel(t.Context())
+				reply := new(wrapperspb.BytesValue)
+				go func() {
+					for range n % 8 {
+						runtime.Gosched()
+					}
+					cancel()
+				}()
+				var cmd CallCmd
+				if caller%2 == 0 {
+					cmd = sess.Call("/echo", wrapperspb.Bytes(want), reply, WithContext(ctx))
+				} else {
+					cmd = sess.AsyncCall("/echo", wrapperspb.Bytes(want), reply, nil, WithContext(ctx))
+					<-cmd.Done()
+				}
+				if cmd.Status() == nil && !bytes.Equal(reply.Value, want) || cmd.Status() != nil && reply.Value != nil {
+					t.Errorf("status %v, %d bytes", cmd.Status(), len(reply.Value))
+				}
+				reply.Value = []byte("the caller's")
+			}
+		})
+	}
+	wg.Wait()
 }

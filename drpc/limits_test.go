@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -191,6 +192,27 @@ func TestBytesHeldForHandlersAreBounded(t *testing.T) {
 				t.Errorf("there is room again: %v", stat)
 			}
 		})
+	}
+}
+
+func TestHeadersHeldForHandlersCountAsTheirFrames(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{MaxRequestBytes: 30 << 10})
+	started, release := holdCalls(srv)
+	defer release()
+	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
+	// A meta that is escaped on the wire: it is parsed into a map when it is received.
+	meta := WithSetMeta("k", strings.Repeat("\n", 10<<10))
+	first := sess.AsyncCall("/wait", nil, nil, nil, meta)
+	eventually(t, "the first call", started)
+	wantStatus(t, sess.Call("/small", nil, nil, meta).Status(), CodeBusy, errBusy.Error())
+	release()
+	if _, stat := first.Reply(); stat != nil {
+		t.Error(stat)
+	}
+	waitFor(t, "nothing is held", func() bool { return srv.(*endpoint).load.bytes.Load() == 0 })
+	if stat := sess.Call("/small", nil, nil, meta).Status(); stat != nil {
+		t.Errorf("there is room again: %v", stat)
 	}
 }
 

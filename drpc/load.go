@@ -47,9 +47,10 @@ func (l *link) begin(c *handlerCtx) error {
 	return err
 }
 
-// size is how many bytes a request holds.
+// size is how many bytes a request holds: its frame counts whole, for what was parsed out of it, a status or a meta, is
+// held too.
 func (c *handlerCtx) size() int {
-	size := c.input.ReceivedLen()
+	size := max(c.input.ReceivedLen(), int(c.input.Size()))
 	if c.frame != nil {
 		size = max(size, len(c.frame.B))
 	}

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/runtime/protoimpl"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -69,14 +70,25 @@ func (ProtoCodec) Unmarshal(data []byte, v any) error {
 }
 
 // AtOnce reports whether decoding into v with the codec of the id given runs no code but that of the codec, and of what
-// protoc-gen-go has generated, so that a goroutine may do it which others wait for.
+// protoc-gen-go has generated, so that a goroutine may do it which others wait for. Messages with methods of their own
+// around a generated one, or around one of an older generator, do not count.
 func AtOnce(codecID byte, v any) bool {
 	if codecID != ProtobufId {
 		return false
 	}
-	_, ok := v.(proto.Message)
-	return ok
+	if _, ok := v.(proto.Message); !ok {
+		return false
+	}
+	t := reflect.TypeOf(v)
+	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	t = t.Elem()
+	return t.NumField() > 0 && t.Field(0).Type == generatedState
 }
+
+// generatedState is the type of the first field of every generated message.
+var generatedState = reflect.TypeFor[protoimpl.MessageState]()
 
 // ProtoMarshal is [ProtoCodec.Marshal].
 func ProtoMarshal(v any) ([]byte, error) { return ProtoCodec{}.Marshal(v) }

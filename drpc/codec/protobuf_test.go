@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -183,4 +184,30 @@ func BenchmarkProtobuf(b *testing.B) {
 			}
 		}
 	})
+}
+
+// wrapped is a message with methods of its own around a generated one.
+type wrapped struct{ wrapperspb.BytesValue }
+
+func TestOnlyGeneratedMessagesAreDecodedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		id   byte
+		v    any
+		want bool
+	}{
+		"generated":           {codec.ProtobufId, new(wrapperspb.BytesValue), true},
+		"generated, nested":   {codec.ProtobufId, new(structpb.Value), true},
+		"empty":               {codec.ProtobufId, new(codec.PbEmpty), true},
+		"of another codec":    {codec.JsonId, new(wrapperspb.BytesValue), false},
+		"around a generated":  {codec.ProtobufId, new(wrapped), false},
+		"made of descriptors": {codec.ProtobufId, dynamicpb.NewMessage((&wrapperspb.BytesValue{}).ProtoReflect().Descriptor()), false},
+		"no message":          {codec.ProtobufId, new(int), false},
+		"no pointer":          {codec.ProtobufId, struct{}{}, false},
+		"nothing":             {codec.ProtobufId, nil, false},
+	} {
+		if got := codec.AtOnce(tt.id, tt.v); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
