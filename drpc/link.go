@@ -102,6 +102,9 @@ func (l *link) die(err error) {
 func (l *link) end(err error, shut bool) {
 	l.once.Do(func() {
 		l.err = err
+		// Before anybody can see that the link is gone: a call that begins then waits for the next one, and is not lost
+		// with this one.
+		l.pending.seal()
 		close(l.gone)
 		l.silence.stop()
 		l.cancelContext()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -249,6 +250,40 @@ func TestCallsWaitForTheRedial(t *testing.T) {
 	}
 	if n := pendingCalls(sess); n != 0 {
 		t.Errorf("%d calls are left in the table", n)
+	}
+}
+
+// lingering is a connection that closes when it is let go.
+type lingering struct {
+	net.Conn
+	letGo <-chan struct{}
+}
+
+func (c lingering) Close() error { <-c.letGo; return c.Conn.Close() }
+
+func TestCallThatFindsItsConnectionGoneWaitsForTheNext(t *testing.T) {
+	t.Parallel()
+	srv := newFlakyServer(t, echoes)
+	letGo := make(chan struct{})
+	release := sync.OnceFunc(func() { close(letGo) })
+	defer release() // or the end of a test that fails would wait
+	sess := dial(t, newPeer(t, redialling(-1), &early{dial: func(s EarlySession, isRedial bool) *Status {
+		if !isRedial {
+			s.ModifySocket(func(conn net.Conn) (net.Conn, proto.ProtoFunc) { return lingering{conn, letGo}, nil })
+		}
+		return nil
+	}}), srv.addr())
+	l := sess.(*session).link.Load()
+	srv.cut()
+	waitFor(t, "the loss", func() bool { return !sess.Health() })
+	if l.pending.add(1, new(callCmd)) {
+		t.Error("a connection that is gone takes a call")
+	}
+	call := sess.AsyncCall("/echo", "x", nil, nil)
+	release()
+	eventually(t, "the end of the call", call.Done())
+	if stat := call.Status(); stat != nil {
+		t.Error(stat)
 	}
 }
 
