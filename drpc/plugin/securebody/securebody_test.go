@@ -2,6 +2,11 @@ package securebody_test
 
 import (
 	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -157,6 +162,29 @@ func TestBodiesAreNotReadableOnTheWire(t *testing.T) {
 				t.Errorf("status %v", stat)
 			}
 		})
+	}
+}
+
+// Somebody who listens could try out keys against a digest of the one in use, without anybody noticing.
+func TestNeitherKeyNorDigestIsOnTheWire(t *testing.T) {
+	t.Parallel()
+	p := connect(t, rawproto.RawProtoFunc, both(plugin(t, securebody.Config{})), both(plugin(t, securebody.Config{})), nil)
+	var got string
+	stat := p.sess.Call("/echo", canary, &got, securebody.WithSecureMeta()).Status()
+	if stat != nil || got != canary {
+		t.Fatalf("%q (%v)", got, stat)
+	}
+	seen := strings.ToLower(p.wire.take())
+	if !strings.Contains(seen, "k1") {
+		t.Fatalf("the id of the key is not on the wire: %q", seen)
+	}
+	md, one, two := md5.Sum([]byte(secret)), sha1.Sum([]byte(secret)), sha256.Sum256([]byte(secret))
+	for name, b := range map[string][]byte{"key": []byte(secret), "MD5": md[:], "SHA-1": one[:], "SHA-256": two[:]} {
+		for _, text := range []string{string(b), hex.EncodeToString(b), base64.RawStdEncoding.EncodeToString(b)} {
+			if strings.Contains(seen, strings.ToLower(text)) {
+				t.Errorf("%s is on the wire", name)
+			}
+		}
 	}
 }
 
