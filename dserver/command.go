@@ -27,7 +27,6 @@ type app struct {
 	debug  bool // --debug
 
 	greeting string // said when the server serves
-	failed   string // sandboxes that do not run, with the reasons
 }
 
 // exitError is an error that decides the exit code. Without an error inside,

@@ -17,7 +17,8 @@
 // # Command line
 //
 // start [sandbox ...], reload, stop, quit, status, version, ctl, help, and
-// whatever the program adds with [Cobra]. Exit codes: 0 done, 1 failed, 2 wrong usage, 3
+// whatever the program adds with [Cobra]. "start" also fails, then or later, when every sandbox
+// has failed. Exit codes: 0 done, 1 failed, 2 wrong usage, 3
 // "status" of a server that does not run, 128+n ended at once by signal n.
 //
 // ctl without a command opens a shell, with one it runs that and ends; --json

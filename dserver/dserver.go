@@ -67,6 +67,7 @@ type DServer struct {
 	pages    *workerPages // metrics pages of this worker; nil for others
 	limits   limits
 	orphaned <-chan struct{} // closed when the master of this worker has died; nil for others
+	broken   error           // why serve has ended by itself; nil if it was asked to
 
 	reloadMu sync.Mutex // one reload at a time
 

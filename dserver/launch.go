@@ -116,9 +116,8 @@ func (a *app) begin(ctx context.Context) error {
 		return err
 	}
 	a.greeting = fmt.Sprintf("%s started, pid %d: %s\n", a.name, os.Getpid(), orNone(running))
-	a.failed = strings.Join(failed, ", ")
 	if len(failed) > 0 {
-		fmt.Fprintf(a.err, "failed: %s\n", a.failed)
+		fmt.Fprintf(a.err, "failed: %s\n", strings.Join(failed, ", "))
 	}
 	logger.Infof(context.Background(), "%d: server ready, %d of %d sandboxes started", os.Getpid(), len(running), len(running)+len(failed))
 	return nil
@@ -146,7 +145,7 @@ func (a *app) attend(signals <-chan os.Signal, files *runFiles) error {
 		fmt.Fprintf(a.out, "%s stopped\n", a.name)
 	}
 	if code != codeOK {
-		return &exitError{code: code}
+		return &exitError{code: code, err: s.broken}
 	}
 	return nil
 }

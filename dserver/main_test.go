@@ -67,6 +67,17 @@ func (s *appSandbox) Setup() error {
 		return errors.New("no database")
 	case "panic":
 		panic("setup broke")
+	case "later":
+		for tick := time.Tick(5 * time.Millisecond); ; {
+			if _, err := os.Stat("fail"); err == nil {
+				return errors.New("no database any more")
+			}
+			select {
+			case <-tick:
+			case <-closed:
+				return nil
+			}
+		}
 	case "chatty":
 		go s.chat(s.Context)
 	case "serve":

@@ -87,7 +87,11 @@ func (m *single) begin(ctx context.Context) (running, failed []string, err error
 		w.units = append(w.units, u)
 	}
 	w.began = time.Now()
-	return w.watch(ctx)
+	running, failed, err = w.watch(ctx)
+	if err == nil && len(failed) > 0 && s.nothingLeft() {
+		return nil, nil, s.allFailed()
+	}
+	return running, failed, err
 }
 
 func (m *single) infos(context.Context) []ctlInfo {
@@ -112,7 +116,11 @@ func (m *single) start(ctx context.Context, name string) error {
 		if _, _, err := w.watch(ctx); err != nil {
 			return err
 		}
-		return w.failure()
+		if err := w.failure(); err != nil {
+			return err
+		}
+		u.isUp()
+		return nil
 	}, errRunning)
 }
 

@@ -332,6 +332,34 @@ func TestSandboxThatFailsLeavesTheOthersAtWork(t *testing.T) {
 	}
 }
 
+func TestStartWithNothingThatServesFailsWithTheReasons(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "user=fail,admin=panic")
+	for args, texts := range map[string][]string{
+		"start":         {"every sandbox has failed: AdminBox (panic in Setup: setup broke), UserBox (no database)"},
+		"start userbox": {"every sandbox has failed: UserBox (no database)"},
+	} {
+		e.run(strings.Fields(args)...).want(t, codeFailed, texts...)
+		e.wantNoFiles()
+	}
+}
+
+func TestServerEndsWhenItsLastSandboxFails(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "user=later")
+	p := e.serve("userbox")
+	if err := os.Mkdir(filepath.Join(e.dir, "fail"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(); code != codeFailed {
+		t.Errorf("exit code %d, want %d", code, codeFailed)
+	}
+	if text := "error: every sandbox has failed: UserBox (no database any more)"; !strings.Contains(p.out.String(), text) {
+		t.Errorf("output lacks %q:\n%s", text, p.out.String())
+	}
+	e.wantNoFiles()
+}
+
 func TestStartRefuses(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, "")

@@ -14,7 +14,7 @@ type ISandbox interface {
 	Name() string
 	// Setup starts the work. It runs on a goroutine of its own and may block for
 	// as long as the work lasts, or return nil once the work has been started
-	// elsewhere. An error ends the sandbox, not the server; so does a panic. It
+	// elsewhere. An error ends the sandbox, not the others; so does a panic. It
 	// is called again when a stopped sandbox is started once more.
 	Setup() error
 	// Shutdown ends the work that Setup started and makes a blocking Setup

@@ -2,6 +2,7 @@ package dserver
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -90,11 +91,14 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 			logger.Warning(context.Background(), "the master is gone: stopping")
 			return s.finish(signals, func() stopOutcome { return s.end(orphanLimit) })
 		case <-s.failed:
-			if s.role == roleWorker && s.nothingLeft() {
+			if !s.nothingLeft() {
+				continue
+			}
+			if s.role == roleWorker {
 				logger.Error(context.Background(), "every sandbox has failed: ending, to be started again")
 				return codeFailed
 			}
-			continue
+			return s.breakDown(signals)
 		}
 		out, sig := s.unlessCut(signals, 0, func() stopOutcome { return s.stop(limit) })
 		if sig != nil {
@@ -118,6 +122,18 @@ func (s *DServer) finish(signals <-chan os.Signal, work func() stopOutcome) int 
 	return out.code()
 }
 
+// breakDown ends a server that has nothing left to serve with, so that whoever looks after the process learns of it.
+func (s *DServer) breakDown(signals <-chan os.Signal) int {
+	err := s.allFailed()
+	logger.Errorf(context.Background(), "%v; ending", err)
+	code := s.finish(signals, func() stopOutcome { return s.stopUnasked(0) })
+	if s.succeeded() {
+		return code // another process serves
+	}
+	s.broken = err
+	return max(codeFailed, code)
+}
+
 // orphanLimit bounds how long a worker finishes what it has when its master has died: whoever starts the next master
 // waits for the addresses.
 const orphanLimit = 1200 * time.Millisecond
@@ -125,11 +141,22 @@ const orphanLimit = 1200 * time.Millisecond
 // nothingLeft reports whether no sandbox is at work, and that not because somebody wants it so.
 func (s *DServer) nothingLeft() bool {
 	for _, u := range s.allUnits() {
-		if u.status().state.active() || u.stoppedByHand() {
+		if u.status().state.active() || u.attended() {
 			return false
 		}
 	}
 	return true
+}
+
+// allFailed says why nothing is left.
+func (s *DServer) allFailed() error {
+	var reasons []string
+	for _, u := range s.allUnits() {
+		if st := u.status(); st.reason != "" {
+			reasons = append(reasons, fmt.Sprintf("%s (%s)", u.name, st.reason))
+		}
+	}
+	return fmt.Errorf("every sandbox has failed: %s", strings.Join(reasons, ", "))
 }
 
 // unlessCut waits for work that ends the server, and returns early with the signal that says not to wait any longer. The

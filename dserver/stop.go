@@ -33,6 +33,11 @@ func (s *DServer) stop(limit time.Duration) stopOutcome {
 	if !s.mayStop() && s.role != roleWorker { // the answer is the master's to hear
 		return stopOutcome{refused: true}
 	}
+	return s.stopUnasked(limit)
+}
+
+// stopUnasked is a graceful stop that nobody can refuse.
+func (s *DServer) stopUnasked(limit time.Duration) stopOutcome {
 	s.mu.Lock()
 	s.stopping = true // no reload begins any more
 	s.mu.Unlock()

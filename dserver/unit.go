@@ -41,6 +41,7 @@ type unit struct {
 	ended   chan struct{} // closed when Shutdown and Setup have returned
 	stopErr error         // what Shutdown returned; read after ended is closed
 	byHand  bool          // stopped with ctl, which holds through reloads and restarts
+	tried   bool          // started once more, with ctl, and not known to be up yet: whoever asked is told if it fails
 }
 
 func newUnit(s ISandbox, name string, base *BaseSandbox, service *DService) *unit {
@@ -78,6 +79,7 @@ func (u *unit) start(parent context.Context) error {
 		return fmt.Errorf("sandbox [%s] %w (%s)", u.name, errRunning, u.state)
 	}
 	u.base.Context, u.cancel = context.WithCancel(parent)
+	u.tried = u.byHand || !u.started.IsZero()
 	u.settled, u.failed, u.started, u.byHand = make(chan struct{}), nil, time.Now(), false
 	if err := u.enter(StateRunning, ""); err != nil {
 		return err
@@ -131,11 +133,28 @@ func (u *unit) settledNow() (done bool, err error) {
 	}
 }
 
+// isUp ends the time in which a failure concerns nobody but who has started the sandbox.
+func (u *unit) isUp() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.tried = false
+	if u.failed != nil {
+		u.service.server.noteFailure() // just now
+	}
+}
+
 // keepStopped notes that the sandbox is stopped because somebody wants it so.
 func (u *unit) keepStopped() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.byHand = true
+}
+
+// attended reports whether somebody looks after the sandbox: who has stopped it, or has tried in vain to start it again.
+func (u *unit) attended() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return (u.byHand || u.tried) && !u.state.active()
 }
 
 // stoppedByHand reports whether somebody has stopped the sandbox and not started it again.

@@ -73,6 +73,34 @@ func TestSandboxIsRunningWhileSetupBlocksAndAfterItReturned(t *testing.T) {
 	})
 }
 
+func TestNothingIsLeftWhenAllHaveFailedUnlessSomebodyLooksAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		breaks := func(*fakeSandbox) error { return errors.New("no database") }
+		box := &fakeSandbox{name: "b", setup: breaks}
+		s := serverWith(t, box)
+		u := s.unit("b")
+		synctest.Wait()
+		if !s.nothingLeft() || s.allFailed().Error() != "every sandbox has failed: b (no database)" {
+			t.Errorf("after its failure: nothing left %v, %v", s.nothingLeft(), s.allFailed())
+		}
+		if err := s.model.start(t.Context(), "b"); err == nil || s.nothingLeft() {
+			t.Errorf("a start by hand that failed: %v, nothing left %v", err, s.nothingLeft())
+		}
+		box.setup = untilDone
+		if err := s.model.start(t.Context(), "b"); err != nil || s.nothingLeft() {
+			t.Errorf("a start by hand that succeeded: %v, nothing left %v", err, s.nothingLeft())
+		}
+		if u.fail(StateStopped, errors.New("no database any more")); !s.nothingLeft() {
+			t.Error("a failure after a start by hand that had succeeded does not count")
+		}
+		u.cancel()
+		synctest.Wait()
+		if err := errors.Join(s.model.start(t.Context(), "b"), s.model.stop(t.Context(), "b")); err != nil || s.nothingLeft() {
+			t.Errorf("stopped by hand: %v, nothing left %v", err, s.nothingLeft())
+		}
+	})
+}
+
 func TestFailedSetup(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -59,9 +59,6 @@ func (a *app) runWorker(o startOptions, args []string) error {
 	if err := untilSignal(signals, a.begin); err != nil {
 		return a.giveUp(err)
 	}
-	if s.nothingLeft() {
-		return a.giveUp(fmt.Errorf("every sandbox has failed: %s", a.failed))
-	}
 	if err := s.up.Ready(); err != nil {
 		return a.giveUp(err)
 	}

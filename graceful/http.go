@@ -2,9 +2,11 @@ package graceful
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,12 +37,20 @@ const httpPoll = 10 * time.Millisecond
 type HTTPDrain struct {
 	leaving atomic.Bool
 
-	mu    sync.Mutex
-	conns map[*httpConn]struct{}
+	mu        sync.Mutex
+	conns     map[*httpConn]struct{}
+	listeners []*httpListener
 }
 
-// Listener returns ln with its connections watched. With TLS, it goes below tls.NewListener.
-func (d *HTTPDrain) Listener(ln net.Listener) net.Listener { return &httpListener{ln, d} }
+// Listener returns ln with its connections watched. With TLS, it goes below tls.NewListener. Once Wait has closed ln, Accept
+// waits for Close, because the end of Accept is more than the end of accepting to some servers: see Patient.
+func (d *HTTPDrain) Listener(ln net.Listener) net.Listener {
+	l := &httpListener{Listener: ln, drain: d, closed: make(chan struct{})}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.listeners = append(d.listeners, l)
+	return l
+}
 
 // Handler returns h with the answers of a server that leaves asking the client to come back with a new connection.
 func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
@@ -56,11 +66,12 @@ func (d *HTTPDrain) Handler(h http.Handler) http.Handler {
 // and sets the header by itself.
 func (d *HTTPDrain) Leaving() bool { return d.leaving.Load() }
 
-// Wait returns when every connection is closed or has been silent for a second, also one that was accepted in the last
-// moment, so that Shutdown interrupts nobody. Call it when nothing is accepted any more. The error is that of ctx;
-// Shutdown is due then all the same.
+// Wait closes what Listener was given, so that new connections do not keep the server from ending, and returns when every
+// connection is closed or has been silent for a second, also one that was accepted in the last moment: Shutdown interrupts
+// nobody then. The error is that of ctx; Shutdown is due then all the same.
 func (d *HTTPDrain) Wait(ctx context.Context) error {
 	d.leaving.Store(true)
+	d.withdraw()
 	began := time.Now()
 	tick := time.NewTicker(httpPoll)
 	defer tick.Stop()
@@ -72,6 +83,18 @@ func (d *HTTPDrain) Wait(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// withdraw ends accepting.
+func (d *HTTPDrain) withdraw() {
+	d.mu.Lock()
+	listeners := d.listeners
+	d.listeners = nil
+	d.mu.Unlock()
+	for _, l := range listeners {
+		l.withdrawn.Store(true)
+		_ = l.shut() // Close has its error
+	}
 }
 
 // quiet reports whether no connection has had traffic lately. Silence from before the drain does not count: whoever
@@ -98,12 +121,36 @@ func (d *HTTPDrain) quiet(began time.Time) bool {
 
 type httpListener struct {
 	net.Listener
-	drain *HTTPDrain
+	drain     *HTTPDrain
+	withdrawn atomic.Bool // the drain has closed the listener, not its user
+	shutOnce  sync.Once
+	shutErr   error
+	once      sync.Once
+	closed    chan struct{} // closed by Close
+}
+
+func (l *httpListener) shut() error {
+	l.shutOnce.Do(func() { l.shutErr = l.Listener.Close() })
+	return l.shutErr
+}
+
+// Close ends an Accept that waits. What it returns is how the socket was closed, whoever did that.
+func (l *httpListener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.drain.mu.Lock()
+		defer l.drain.mu.Unlock()
+		l.drain.listeners = slices.DeleteFunc(l.drain.listeners, func(other *httpListener) bool { return other == l })
+	})
+	return l.shut()
 }
 
 func (l *httpListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
+		if errors.Is(err, net.ErrClosed) && l.withdrawn.Load() {
+			<-l.closed
+		}
 		return nil, err
 	}
 	c := &httpConn{Conn: conn, drain: l.drain}

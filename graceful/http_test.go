@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +129,8 @@ func (l *lateConn) Accept() (net.Conn, error) {
 	return l.conn, nil
 }
 
+func (l *lateConn) Close() error { return nil }
+
 func TestDrainWaitsForTheConnectionOfTheLastMoment(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,4 +158,104 @@ func TestDrainWaitsForTheConnectionOfTheLastMoment(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A server that is told to leave accepts nothing any more, and its Accept waits for the Shutdown to come.
+func TestDrainStopsAccepting(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drain HTTPDrain
+	watched := drain.Listener(ln)
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := watched.Accept()
+		accepted <- err
+	}()
+	if err := drain.Wait(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after Wait the socket says: %v", err)
+	}
+	select {
+	case err := <-accepted:
+		t.Errorf("Accept ended before Close: %v", err)
+	default:
+	}
+	for range 2 {
+		if err := watched.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept: %v", err)
+	}
+}
+
+// Clients that never pause, with a new connection for each request, neither keep a server from leaving nor lose an answer.
+func TestDrainEndsUnderLoadAndAnswersWhatWasExecuted(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	executed, answered := map[string]bool{}, map[string]bool{}
+	note := func(m map[string]bool, id string) {
+		mu.Lock()
+		defer mu.Unlock()
+		m[id] = true
+	}
+	var drain HTTPDrain
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: drain.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		note(executed, r.URL.Path)
+		_, _ = io.WriteString(w, "done "+r.URL.Path)
+	}))}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(drain.Listener(ln)) }()
+
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var wg sync.WaitGroup
+	for caller := range 4 {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				id := fmt.Sprintf("/%d/%d", caller, n)
+				resp, err := client.Get("http://" + ln.Addr().String() + id)
+				if err != nil {
+					time.Sleep(time.Millisecond) // refused, as it should be by then
+					continue
+				}
+				text, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if err == nil && string(text) == "done "+id {
+					note(answered, id)
+				}
+			}
+		})
+	}
+	poll(t, "requests", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(answered) >= 20
+	})
+	limit, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	if err := errors.Join(drain.Wait(limit), srv.Shutdown(limit)); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+	cancel()
+	wg.Wait()
+	for id := range executed {
+		if !answered[id] {
+			t.Errorf("%s was executed, and not answered", id)
+		}
+	}
 }
