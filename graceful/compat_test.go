@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -61,6 +62,51 @@ func TestInheritListenerBindsBeforeAnybodyListens(t *testing.T) {
 	}
 	if i := slices.Index(strangers, ghttpName); i < 0 {
 		t.Error("a successor would get descriptor numbers of this process")
+	}
+}
+
+func TestOnlyGhttpIsToldOfItsSockets(t *testing.T) {
+	t.Parallel()
+	u, f := first(t, nil)
+	if err := u.setInheritListener([]InheritAddr{{Network: "tcp", Host: "127.0.0.1", Port: freePort(t)}}); err != nil {
+		t.Fatal(err)
+	}
+	if text, ok := f.env[ghttpName]; ok {
+		t.Errorf("ghttp is told %q", text)
+	}
+	if item, err := u.ghttpItem("tcp", "127.0.0.1:1"); err == nil || item != "" {
+		t.Errorf("a socket that is not held: %q", item)
+	}
+}
+
+func TestHoldFailsWhereListenWould(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	u, _ := first(t, nil)
+	if err := u.Hold(t.Context(), "tcp", taken.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	if err := u.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Hold(t.Context(), "tcp", "127.0.0.1:"+freePort(t)); err == nil {
+		t.Error("an address is held for a process that has stopped")
+	}
+}
+
+func TestVariableOfAnOlderProcessThatCannotBeReadFails(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.env[olderChildName], f.env[olderSocketsName] = "true", `{"tcp":"x"}`
+	if u, err := newUpgrader(f.system()); err == nil {
+		t.Errorf("%+v", u)
+	}
+	if len(f.env) != 0 {
+		t.Errorf("%v is left for programs that this process starts", f.env)
 	}
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Statement coverage of each package and in total; "make cover" calls it from the root of the module. What counts is what
 # the tests of a package run in it; for the packages of dserver, whose tests start applications and use the shell from
-# outside, what the tests of all of them and those applications run. Left out are programs and packages for tests alone,
-# which are those that import testing. Fails if a test fails or a package is under its bar: 80 %, of drpc, graceful and
-# dserver 85 %.
+# outside, what the tests of all of them and those applications run. Left out are programs, what the examples among them
+# share, and packages for tests alone, which are those that import testing and internal/race. Fails if a test fails or a
+# package is under its bar: 80 %, of drpc, graceful and dserver 85 %.
 set -eu
 
 GO=${GO:-go}
@@ -11,7 +11,7 @@ dir=$PWD/.cache/cover
 rm -rf "$dir"
 mkdir -p "$dir"
 packages=$($GO list -f '{{if ne .Name "main"}}{{.ImportPath}} {{join .Imports " "}} {{end}}' ./... |
-	grep -v ' testing ' | cut -d ' ' -f 1)
+	grep -v -e ' testing ' -e '^[^ ]*/examples/' -e '^[^ ]*/internal/race ' | cut -d ' ' -f 1)
 
 : >.cache/cover.txt
 measure() {
