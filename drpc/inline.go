@@ -70,13 +70,10 @@ func (c *handlerCtx) runTimed() {
 	h.quick.note(start.Since())
 }
 
-// begin marks the reader as one that runs a handler. Unless finish comes in time, rescue is called, which is to take the
-// role away. The mark comes before the time begins, or a timer that is early would find nothing to take, and nobody would
-// come later. From the mark on somebody else may have the role.
-func (r *readerRole) begin(rescue func()) (turn uint32) {
-	if r.rescue == nil {
-		r.rescue = time.AfterFunc(maxInline, rescue)
-	}
+// begin marks the reader as one that runs a handler. Unless finish comes in time, the rescue is to take the role away. The
+// mark comes before the time begins, or a timer that is early would find nothing to take, and nobody would come later.
+// From the mark on somebody else may have the role.
+func (r *readerRole) begin() (turn uint32) {
 	turn = r.turn.Load()
 	r.turn.Store(turn | 1)
 	r.rescue.Reset(maxInline)
@@ -94,8 +91,11 @@ func (r *readerRole) finish(turn uint32) (kept bool) {
 
 // runInline runs c on the reader. False says that the role was lost meanwhile.
 func (l *link) runInline(c *handlerCtx) (kept bool) {
-	l.beforeWait() // nobody waits for what the handler takes
-	turn := l.reader.begin(l.readOn)
+	l.beforeWait()              // nobody waits for what the handler takes
+	if l.reader.rescue == nil { // not on each call: a method value is an allocation
+		l.reader.rescue = time.AfterFunc(maxInline, l.readOn)
+	}
+	turn := l.reader.begin()
 	returned := false
 	defer func() {
 		if !returned {

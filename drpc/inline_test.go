@@ -195,12 +195,12 @@ func TestReaderThatLostItsRoleLeavesTheTimerOfTheNextOneAlone(t *testing.T) {
 	t.Parallel()
 	var r readerRole
 	taken := make(chan bool, 10)
-	rescue := func() { taken <- r.take() }
-	first := r.begin(rescue)
+	r.rescue = time.AfterFunc(time.Hour, func() { taken <- r.take() })
+	first := r.begin()
 	if !eventually(t, "the rescue from the first handler", taken) {
 		t.Fatal("the role was not taken")
 	}
-	second := r.begin(rescue) // on the goroutine that reads on
+	second := r.begin() // on the goroutine that reads on
 	if r.finish(first) {
 		t.Error("the first one has its role back")
 	}
@@ -210,7 +210,7 @@ func TestReaderThatLostItsRoleLeavesTheTimerOfTheNextOneAlone(t *testing.T) {
 	if r.finish(second) {
 		t.Error("the second one has its role back")
 	}
-	third := r.begin(rescue)
+	third := r.begin()
 	if kept := r.finish(third); !kept && !eventually(t, "a rescue", taken) {
 		t.Error("the role is lost, and nobody has it")
 	}
