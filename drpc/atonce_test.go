@@ -14,6 +14,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // bodySizes are bodies that the reader decodes itself, with those about its limit and some that it leaves to others.
@@ -211,7 +212,7 @@ func TestMessageWithCodeOfItsOwnIsNotDecodedByTheReader(t *testing.T) {
 		}
 	})
 	cmd := sess.AsyncCall("/echo", wrapperspb.Bytes([]byte("outer")), reply, nil)
-	eventually(t, "the reply", cmd.Done())
+	polltest.Receive(t, "the reply", cmd.Done())
 	if cmd.Status() != nil || string(reply.Value) != "outer" || string(inner.Value) != "inner" {
 		t.Errorf("%v, %q, %q", cmd.Status(), reply.Value, inner.Value)
 	}

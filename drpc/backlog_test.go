@@ -12,6 +12,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // numberTask is a task that can be told from others.
@@ -184,7 +185,7 @@ func TestNoRequestQueuesBehindAHandlerThatBlocks(t *testing.T) {
 				sess.AsyncCall("/meet", i, new(int), done)
 			}
 			for range 2 * n {
-				if c := eventually(t, "all of them to meet", done); !c.StatusOK() {
+				if c := polltest.Receive(t, "all of them to meet", done); !c.StatusOK() {
 					t.Fatal(c.Status())
 				}
 			}
@@ -279,7 +280,7 @@ func TestReaderThatAHookBlocksKeepsNobodyWaiting(t *testing.T) {
 			if _, err := p.Raw().Write(burst); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the requests before the hook to run", all)
+			polltest.Receive(t, "the requests before the hook to run", all)
 			replies := before
 			switch tt.mtype {
 			case message.TypeCall:
@@ -314,7 +315,7 @@ func TestRefusalThatThePeerDoesNotReadKeepsNobodyWaiting(t *testing.T) {
 	if _, err := far.Write(burst); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the call before the refusals", ran)
+	polltest.Receive(t, "the call before the refusals", ran)
 	for range n {
 		if m := p.next(); m == nil {
 			t.Fatal("the session has ended")
@@ -357,7 +358,7 @@ func TestBacklogUnderRacingWorkers(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	waitFor(t, "all pushes to run", func() bool { return ran.Load() == senders*each })
+	polltest.Until(t, "all pushes to run", func() bool { return ran.Load() == senders*each })
 	quiet(t, srv)
 	quiet(t, cli)
 }

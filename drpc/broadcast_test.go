@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/clock"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // smallBuffers keeps the kernel from taking much for peers that do not read, which connect once it is on. A peer that
@@ -67,7 +68,7 @@ func newAudience(t *testing.T) *audience {
 	for range readers {
 		a.sessions = append(a.sessions, dial(t, cli, addr))
 	}
-	waitFor(t, "all readers", func() bool { return a.srv.CountSession() == readers })
+	polltest.Until(t, "all readers", func() bool { return a.srv.CountSession() == readers })
 	small.on.Store(true)
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -75,7 +76,7 @@ func newAudience(t *testing.T) *audience {
 	}
 	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	a.stalled = newRawPeer(t, conn)
-	waitFor(t, "all sessions", func() bool { return a.srv.CountSession() == readers+1 })
+	polltest.Until(t, "all sessions", func() bool { return a.srv.CountSession() == readers+1 })
 	t.Cleanup(func() { _ = a.stalled.Close() })
 	return a
 }
@@ -88,7 +89,7 @@ func news() []byte {
 // have waits until each reader has received n messages.
 func (a *audience) have(n int) {
 	a.t.Helper()
-	waitFor(a.t, fmt.Sprintf("all readers have %d messages", n), func() bool {
+	polltest.Until(a.t, fmt.Sprintf("all readers have %d messages", n), func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, sess := range a.sessions {
@@ -142,7 +143,7 @@ func TestBroadcastDropsWhatOneStalledSubscriberOf100DoesNotTake(t *testing.T) {
 		t.Errorf("%+v, want %+v", b.Stats(), want)
 	}
 	a.catchUp()
-	waitFor(t, "the stalled one has caught up", func() bool { return a.push(b, context.Background()).Queued == readers+1 })
+	polltest.Until(t, "the stalled one has caught up", func() bool { return a.push(b, context.Background()).Queued == readers+1 })
 }
 
 func TestBroadcastClosesOneStalledSubscriberOf100(t *testing.T) {
@@ -158,7 +159,7 @@ func TestBroadcastClosesOneStalledSubscriberOf100(t *testing.T) {
 	if closed != 1 {
 		t.Fatalf("closed %d", closed)
 	}
-	waitFor(t, "the session ends", func() bool { return a.srv.CountSession() == readers })
+	polltest.Until(t, "the session ends", func() bool { return a.srv.CountSession() == readers })
 	if got := a.push(b, context.Background()); got != (BroadcastResult{Queued: readers}) {
 		t.Errorf("the next message: %+v", got)
 	}
@@ -194,7 +195,7 @@ func (a *audience) pushWaiting(ctx context.Context) (result <-chan BroadcastResu
 		end <- got
 	}()
 	goroutines := newStackCounter()
-	waitFor(a.t, "the broadcast waits", func() bool { return goroutines.in("outbox).waitForSpace") == 1 })
+	polltest.Until(a.t, "the broadcast waits", func() bool { return goroutines.in("outbox).waitForSpace") == 1 })
 	a.have(sent + 1)
 	if len(end) > 0 {
 		a.t.Fatal("it did not wait")
@@ -206,7 +207,7 @@ func TestBroadcastWaitsForOneStalledSubscriberOf100(t *testing.T) {
 	a := newAudience(t)
 	end := a.pushWaiting(context.Background())
 	a.catchUp()
-	if got := eventually(t, "its end", end); got != (BroadcastResult{Queued: readers + 1}) {
+	if got := polltest.Receive(t, "its end", end); got != (BroadcastResult{Queued: readers + 1}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -216,7 +217,7 @@ func TestBroadcastThatWaitsEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	end := a.pushWaiting(ctx)
 	cancel()
-	if got := eventually(t, "its end", end); got != (BroadcastResult{Queued: readers, Dropped: 1}) {
+	if got := polltest.Receive(t, "its end", end); got != (BroadcastResult{Queued: readers, Dropped: 1}) {
 		t.Errorf("%+v", got)
 	}
 	b := NewBroadcaster(a.srv, BroadcastConfig{Policy: StallBlock})
@@ -242,7 +243,7 @@ func TestBroadcastEncodesItsBodyOnceForEveryProtocol(t *testing.T) {
 	raw := serve(t, srv)
 	ended := make(chan error, 1)
 	go func() { ended <- srv.ListenAndServe(jsonproto.NewJSONProtoFunc()) }()
-	waitFor(t, "the second address", func() bool { return len(srv.Addrs()) == 2 })
+	polltest.Until(t, "the second address", func() bool { return len(srv.Addrs()) == 2 })
 	for _, addr := range srv.Addrs() {
 		pf := jsonproto.NewJSONProtoFunc()
 		if addr.String() == raw {
@@ -254,7 +255,7 @@ func TestBroadcastEncodesItsBodyOnceForEveryProtocol(t *testing.T) {
 			}
 		}
 	}
-	waitFor(t, "all sessions", func() bool { return srv.CountSession() == 4 })
+	polltest.Until(t, "all sessions", func() bool { return srv.CountSession() == 4 })
 	var n atomic.Int32
 	b := NewBroadcaster(srv, BroadcastConfig{})
 	result, stat := b.Push(context.Background(), "/news", encodings{&n}, message.WithSetMeta("from", "us"))
@@ -262,7 +263,7 @@ func TestBroadcastEncodesItsBodyOnceForEveryProtocol(t *testing.T) {
 		t.Fatalf("%+v, %v", result, stat)
 	}
 	for range result.Queued {
-		if text := eventually(t, "the push", got); text != "counted us" {
+		if text := polltest.Receive(t, "the push", got); text != "counted us" {
 			t.Errorf("received %q", text)
 		}
 	}
@@ -272,7 +273,7 @@ func TestBroadcastEncodesItsBodyOnceForEveryProtocol(t *testing.T) {
 	if err := srv.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the end of ListenAndServe", ended)
+	polltest.Receive(t, "the end of ListenAndServe", ended)
 }
 
 // pushHooks counts the hooks of pushes and refuses those to one session.
@@ -308,7 +309,7 @@ func TestBroadcastRunsTheHooksOfEachPush(t *testing.T) {
 	for range 5 {
 		refused, filtered = filtered, dial(t, cli, addr).LocalAddr().String()
 	}
-	waitFor(t, "all sessions", func() bool { return srv.CountSession() == 5 })
+	polltest.Until(t, "all sessions", func() bool { return srv.CountSession() == 5 })
 	hooks.refuse.Store(&refused)
 	var failures []string
 	b := NewBroadcaster(srv, BroadcastConfig{
@@ -324,7 +325,7 @@ func TestBroadcastRunsTheHooksOfEachPush(t *testing.T) {
 	if !slices.Equal(failures, []string{"true 1001"}) {
 		t.Errorf("failures %v", failures)
 	}
-	waitFor(t, "three pushes and their hooks", func() bool { return got.Load() == 3 && hooks.after.Load() == 3 })
+	polltest.Until(t, "three pushes and their hooks", func() bool { return got.Load() == 3 && hooks.after.Load() == 3 })
 	if n := hooks.before.Load(); n != 4 {
 		t.Errorf("%d hooks before", n)
 	}
@@ -348,7 +349,7 @@ func TestBroadcastWithHooksToAStalledPeerCostsABoundedNumberOfGoroutines(t *test
 		t.Errorf("%+v", st)
 	}
 	_ = far.Close()
-	waitFor(t, "their end", func() bool { return newStackCounter().in("pushedBy") == 0 })
+	polltest.Until(t, "their end", func() bool { return newStackCounter().in("pushedBy") == 0 })
 	if n := hooks.after.Load(); n != 0 {
 		t.Errorf("%d hooks after a write that never was", n)
 	}
@@ -362,7 +363,7 @@ func TestBroadcastSaysWhatItCannotDo(t *testing.T) {
 	srv := newPeer(t, EndpointConfig{})
 	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
 	b := NewBroadcaster(srv, BroadcastConfig{})
-	waitFor(t, "the session", func() bool { return srv.CountSession() == 1 })
+	polltest.Until(t, "the session", func() bool { return srv.CountSession() == 1 })
 	for name, body := range map[string]any{
 		"no JSON":        make(chan int),
 		"a panic in it":  panics{},
@@ -464,5 +465,5 @@ func TestBroadcastsWhileSessionsComeAndGo(t *testing.T) {
 	coming.Wait()
 	cancel()
 	casting.Wait()
-	waitFor(t, "all sessions end", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "all sessions end", func() bool { return srv.CountSession() == 0 })
 }

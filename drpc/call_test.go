@@ -14,6 +14,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 type math struct{ CallCtx }
@@ -457,7 +458,7 @@ func TestManyConcurrentCallsBothWays(t *testing.T) {
 	HandleCall(cli, "/square", square)
 	there := dial(t, cli, serve(t, srv))
 	var back Session
-	waitFor(t, "the session on the other side", func() bool {
+	polltest.Until(t, "the session on the other side", func() bool {
 		srv.RangeSession(func(s Session) bool { back = s; return false })
 		return back != nil
 	})
@@ -534,7 +535,7 @@ func TestPanicOfCodecIsAStatus(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			wantStatus(t, sess.Call(tt.method, tt.arg, tt.result).Status(), tt.code, tt.cause)
 			cmd := sess.AsyncCall(tt.method, tt.arg, tt.result, nil)
-			eventually(t, "the asynchronous call to end", cmd.Done())
+			polltest.Receive(t, "the asynchronous call to end", cmd.Done())
 			wantStatus(t, cmd.Status(), tt.code, tt.cause)
 		})
 	}
@@ -588,26 +589,26 @@ func TestAsyncCallHandsItselfOver(t *testing.T) {
 		results := make(chan CallCmd, 1)
 		var got string
 		cmd := sess.AsyncCall("/echo", "x", &got, results)
-		if c := eventually(t, "the call on the channel", results); c != cmd || c.Status() != nil || got != "x" {
+		if c := polltest.Receive(t, "the call on the channel", results); c != cmd || c.Status() != nil || got != "x" {
 			t.Errorf("%v, %v, %q", c, c.Status(), got)
 		}
-		eventually(t, "Done", cmd.Done())
+		polltest.Receive(t, "Done", cmd.Done())
 		if result, stat := cmd.Reply(); stat != nil || result != any(&got) || cmd.CostTime() <= 0 {
 			t.Errorf("%v, %v", result, stat)
 		}
 	})
 	t.Run("without a channel of the caller's", func(t *testing.T) {
 		cmd := sess.AsyncCall("/echo", "x", nil, nil)
-		if eventually(t, "Done", cmd.Done()); !cmd.StatusOK() {
+		if polltest.Receive(t, "Done", cmd.Done()); !cmd.StatusOK() {
 			t.Error(cmd.Status())
 		}
 	})
 	t.Run("on failing at once", func(t *testing.T) {
 		results := make(chan CallCmd, 1)
 		cmd := sess.AsyncCall("/echo", make(chan int), nil, results)
-		c := eventually(t, "the call on the channel", results)
+		c := polltest.Receive(t, "the call on the channel", results)
 		wantStatus(t, c.Status(), CodeWriteFailed, "")
-		eventually(t, "Done", cmd.Done())
+		polltest.Receive(t, "Done", cmd.Done())
 	})
 	t.Run("not on an unbuffered channel", func(t *testing.T) {
 		defer func() {
@@ -656,7 +657,7 @@ func TestFullChannelHoldsUpNobodyElse(t *testing.T) {
 	})
 	seen := map[int]bool{}
 	for range n {
-		cmd := eventually(t, "a call on the channel", results)
+		cmd := polltest.Receive(t, "a call on the channel", results)
 		result, stat := cmd.Reply()
 		if stat != nil {
 			t.Error(stat)
@@ -689,7 +690,7 @@ func TestCallKnowsItsSession(t *testing.T) {
 	if _, ok := fake.TraceSession(); ok || fake.StatusOK() || fake.InputMeta() == nil || fake.Output().ServiceMethod() != "/x" {
 		t.Errorf("fake call %v", fake)
 	}
-	eventually(t, "a fake call to be done", fake.Done())
+	polltest.Receive(t, "a fake call to be done", fake.Done())
 }
 
 func TestWhatAHandlerSees(t *testing.T) {
@@ -745,7 +746,7 @@ func check[T comparable](what string, got, want T) error {
 // onlySession waits for the one session of e.
 func onlySession(t testing.TB, e Endpoint) (sess Session) {
 	t.Helper()
-	waitFor(t, "a session", func() bool {
+	polltest.Until(t, "a session", func() bool {
 		e.RangeSession(func(s Session) bool { sess = s; return false })
 		return sess != nil
 	})
@@ -772,7 +773,7 @@ func TestSettingThatPanicsLeavesNothingBehind(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- sess.Close() }()
-	if err := eventually(t, "Close", closed); err != nil {
+	if err := polltest.Receive(t, "Close", closed); err != nil {
 		t.Error(err)
 	}
 }

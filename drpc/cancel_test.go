@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestCancelledCallEndsTheContextOfItsHandler(t *testing.T) {
@@ -30,10 +31,10 @@ func TestCancelledCallEndsTheContextOfItsHandler(t *testing.T) {
 		} else {
 			go func() { done <- sess.Call("/wait", "", nil, WithContext(ctx)) }()
 		}
-		eventually(t, "the handler", began)
+		polltest.Receive(t, "the handler", began)
 		cancel()
-		wantStatus(t, eventually(t, "the call", done).Status(), CodeHandleTimeout, "canceled")
-		if err := eventually(t, "the end of the handler's context", ended); !errors.Is(err, ErrCallCanceled) {
+		wantStatus(t, polltest.Receive(t, "the call", done).Status(), CodeHandleTimeout, "canceled")
+		if err := polltest.Receive(t, "the end of the handler's context", ended); !errors.Is(err, ErrCallCanceled) {
 			t.Errorf("it ended with %v", err)
 		}
 		var got string
@@ -108,7 +109,7 @@ func TestCancelIsForgottenWhenItsNumberComesAgain(t *testing.T) {
 	HandleCall(srv, "/x", func(c CallCtx, _ *string) (bool, *Status) { return c.Context().Err() == nil, nil })
 	p := rawDial(t, serve(t, srv))
 	p.send(TypeCall, 1, "/wait", 'j', `""`) // as long as it runs, what is given up is remembered
-	eventually(t, "the handler that waits", began)
+	polltest.Receive(t, "the handler that waits", began)
 	p.burst(raw(TypePush, 2, cancelPush, "7"), raw(TypeCall, 7, "/x", `""`))
 	if m := p.next(); m == nil || !m.StatusOK() || string(*m.Body().(*[]byte)) != "true" {
 		t.Errorf("a call was given up by the cancel of one before it: %v", m)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // within fails the test if fn takes a time that only a deadlock can take.
@@ -22,7 +23,7 @@ func within(t testing.TB, what string, fn func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); fn() }()
-	eventually(t, what, done)
+	polltest.Receive(t, what, done)
 }
 
 func TestCloseFromHandlerOfTheSession(t *testing.T) {
@@ -39,8 +40,8 @@ func TestCloseFromHandlerOfTheSession(t *testing.T) {
 	if stat := sess.Call("/bye", nil, &got).Status(); stat != nil || got != "answered nevertheless" {
 		t.Errorf("%v, %q", stat, got)
 	}
-	eventually(t, "the session to end", sess.CloseNotify())
-	waitFor(t, "the hub to be empty", func() bool { return srv.CountSession() == 0 })
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
+	polltest.Until(t, "the hub to be empty", func() bool { return srv.CountSession() == 0 })
 }
 
 func TestCloseFromHandlersCrosswise(t *testing.T) {
@@ -89,7 +90,7 @@ func TestEndpointCloseFromHandler(t *testing.T) {
 	if stat := sess.Call("/down", nil, &got).Status(); stat != nil || got != "going" {
 		t.Errorf("%v, %q", stat, got)
 	}
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 	within(t, "a second Close, which waits for the first", func() {
 		if err := srv.Close(); err != nil {
 			t.Error(err)
@@ -185,7 +186,7 @@ func TestCloseFromHook(t *testing.T) {
 			if err := errors.Join(plugin.errs...); err != nil || len(plugin.errs) == 0 {
 				t.Errorf("closed %d times: %v", len(plugin.errs), err)
 			}
-			waitFor(t, "the hubs to be empty", func() bool { return srv.CountSession()+cli.CountSession() == 0 })
+			polltest.Until(t, "the hubs to be empty", func() bool { return srv.CountSession()+cli.CountSession() == 0 })
 		})
 	}
 }
@@ -209,7 +210,7 @@ func TestCloseWaitsForHandlersAndPendingCalls(t *testing.T) {
 				sess := dial(t, cli, serve(t, srv))
 				var got string
 				cmd := sess.AsyncCall("/wait", nil, &got, nil)
-				eventually(t, "the handler", began)
+				polltest.Receive(t, "the handler", began)
 				closing, e := sess, cli
 				if side == "of the handler" {
 					closing, e = onlySession(t, srv), srv
@@ -228,7 +229,7 @@ func TestCloseWaitsForHandlersAndPendingCalls(t *testing.T) {
 					}
 					closed <- err
 				}()
-				eventually(t, "Close to begin", closing.CloseNotify())
+				polltest.Receive(t, "Close to begin", closing.CloseNotify())
 				// Nothing new begins, on either side, and the peer hears that it was not executed.
 				wantStatus(t, closing.Call("/wait", nil, nil).Status(), CodeConnClosed, "")
 				wantStatus(t, closing.Push("/wait", nil), CodeConnClosed, "")
@@ -243,10 +244,10 @@ func TestCloseWaitsForHandlersAndPendingCalls(t *testing.T) {
 				}
 				answered.Store(true)
 				close(release)
-				if err := eventually(t, "Close to end", closed); err != nil {
+				if err := polltest.Receive(t, "Close to end", closed); err != nil {
 					t.Error(err)
 				}
-				eventually(t, "the call to end", cmd.Done())
+				polltest.Receive(t, "the call to end", cmd.Done())
 				if stat := cmd.Status(); stat != nil || got != "done" {
 					t.Errorf("%v, %q", stat, got)
 				}
@@ -265,7 +266,7 @@ func TestCloseIsNotKeptUpByCallsThatAreTurnedAway(t *testing.T) {
 	HandleCall(srv, "/wait", func(CallCtx, *string) (string, *Status) { close(began); <-release; return "", nil })
 	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
 	first := sess.AsyncCall("/wait", nil, nil, nil)
-	eventually(t, "the handler", began)
+	polltest.Receive(t, "the handler", began)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -280,10 +281,10 @@ func TestCloseIsNotKeptUpByCallsThatAreTurnedAway(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- sess.Close() }()
 	close(release)
-	if err := eventually(t, "Close", closed); err != nil {
+	if err := polltest.Receive(t, "Close", closed); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the call", first.Done())
+	polltest.Receive(t, "the call", first.Done())
 }
 
 func TestLostConnectionEndsPendingCallsOfItsHandlers(t *testing.T) {
@@ -298,13 +299,13 @@ func TestLostConnectionEndsPendingCallsOfItsHandlers(t *testing.T) {
 	})
 	p := rawDial(t, serve(t, srv))
 	p.send(message.TypeCall, 1, "/ask", 'j', `""`)
-	eventually(t, "the handler", asked)
+	polltest.Receive(t, "the handler", asked)
 	if m := p.next(); m == nil || m.ServiceMethod() != "/back" {
 		t.Fatalf("got %v, want the call back", m)
 	}
 	_ = p.Close()
-	wantStatus(t, eventually(t, "the handler's call to end", ended), CodeConnClosed, "")
-	waitFor(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
+	wantStatus(t, polltest.Receive(t, "the handler's call to end", ended), CodeConnClosed, "")
+	polltest.Until(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
 }
 
 func TestLostConnectionEndsPendingCalls(t *testing.T) {
@@ -321,7 +322,7 @@ func TestLostConnectionEndsPendingCalls(t *testing.T) {
 		wg.Go(func() { wantStatus(t, sess.Call("/x", nil, nil).Status(), CodeConnClosed, "") })
 	}
 	within(t, "all calls to end", wg.Wait)
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 	if wantStatus(t, sess.Call("/x", nil, nil).Status(), CodeConnClosed, ""); sess.Health() {
 		t.Error("a lost session is healthy")
 	}
@@ -427,7 +428,7 @@ func TestListenersComeAndGoWhileTheyAreAskedFor(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "all listeners", func() bool { return len(e.Addrs()) == 8 })
+	polltest.Until(t, "all listeners", func() bool { return len(e.Addrs()) == 8 })
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
@@ -442,12 +443,12 @@ func TestFastDisconnectLeavesNothing(t *testing.T) {
 		go func() { _ = far.Close() }()
 		sess, stat := srv.ServeConn(near)
 		if stat == nil {
-			eventually(t, "the session to end", sess.CloseNotify())
+			polltest.Receive(t, "the session to end", sess.CloseNotify())
 		}
 	}
-	waitFor(t, "the hub to be empty", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "the hub to be empty", func() bool { return srv.CountSession() == 0 })
 	e := srv.(*endpoint)
-	waitFor(t, "the endpoint to forget all sessions", func() bool {
+	polltest.Until(t, "the endpoint to forget all sessions", func() bool {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return len(e.sessions) == 0 && e.running == 0
@@ -491,7 +492,7 @@ func TestCallAndPushWhileAnotherCloses(t *testing.T) {
 		sess := dial(t, cli, addr)
 		closing := sess
 		if round%2 == 1 { // the other end closes
-			waitFor(t, "the other end", func() bool {
+			polltest.Until(t, "the other end", func() bool {
 				other, ok := srv.GetSession(sess.LocalAddr().String())
 				closing = other
 				return ok
@@ -529,13 +530,13 @@ func TestCallAndPushWhileAnotherCloses(t *testing.T) {
 			t.Fatalf("%d calls are left in the table", n)
 		}
 	}
-	waitFor(t, "sessions to leave", func() bool { return srv.CountSession()+cli.CountSession() == 0 })
+	polltest.Until(t, "sessions to leave", func() bool { return srv.CountSession()+cli.CountSession() == 0 })
 	for _, e := range []Endpoint{cli, srv} {
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	}
-	waitFor(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
+	polltest.Until(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func TestCloseWhileDialling(t *testing.T) {
@@ -548,13 +549,13 @@ func TestCloseWhileDialling(t *testing.T) {
 		_, stat := cli.Dial(addr)
 		dialled <- stat
 	}()
-	eventually(t, "the dial to be under way", hold)
+	polltest.Receive(t, "the dial to be under way", hold)
 	within(t, "Close", func() {
 		if err := cli.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	wantStatus(t, eventually(t, "Dial to return", dialled), CodeDialFailed, "")
+	wantStatus(t, polltest.Receive(t, "Dial to return", dialled), CodeDialFailed, "")
 	if cli.CountSession() != 0 {
 		t.Error("a session came up after Close")
 	}
@@ -595,9 +596,9 @@ func TestHandlersMayOutliveALostConnection(t *testing.T) {
 	HandleCall(srv, "/wait", func(CallCtx, *string) (string, *Status) { close(began); <-release; return "", nil })
 	p := rawDial(t, serve(t, srv))
 	p.send(message.TypeCall, 1, "/wait", 'j', `""`)
-	eventually(t, "the handler", began)
+	polltest.Receive(t, "the handler", began)
 	_ = p.Close()
-	waitFor(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
 	closed := make(chan error, 1)
 	go func() { closed <- srv.Close() }()
 	select {
@@ -606,7 +607,7 @@ func TestHandlersMayOutliveALostConnection(t *testing.T) {
 	case <-time.After(20 * time.Millisecond): // a Close that does not wait has returned long before
 	}
 	close(release)
-	if err := eventually(t, "Close", closed); err != nil {
+	if err := polltest.Receive(t, "Close", closed); err != nil {
 		t.Error(err)
 	}
 }
@@ -644,7 +645,7 @@ func TestCloseUnderLoadAnswersWhatItHasExecuted(t *testing.T) {
 				}
 			})
 		}
-		eventually(t, "load", enough)
+		polltest.Receive(t, "load", enough)
 		srv.RangeSession(func(s Session) bool {
 			if err := s.Close(); err != nil {
 				t.Error(err)
@@ -736,9 +737,9 @@ func TestPushesToALostSessionDoNotKeepItAlive(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "pushes under way", func() bool { return plugin.begun.Load() > 2 })
+	polltest.Until(t, "pushes under way", func() bool { return plugin.begun.Load() > 2 })
 	close(gone)
-	eventually(t, "the end of the session", plugin.lost)
+	polltest.Receive(t, "the end of the session", plugin.lost)
 	close(plugin.end)
 	pushers.Wait()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -45,7 +46,7 @@ func quietLink(t testing.TB, l *link) {
 			t.Log(state)
 		}
 	}()
-	waitFor(t, "quiet on "+l.sess.ID(), func() bool {
+	polltest.Until(t, "quiet on "+l.sess.ID(), func() bool {
 		l.backlog.mu.Lock()
 		tasks := len(l.backlog.tasks) - l.backlog.next
 		l.backlog.mu.Unlock()
@@ -132,7 +133,7 @@ func TestNobodyIsAwaitedAfterAStorm(t *testing.T) {
 				quiet(t, srv)
 				quiet(t, cli)
 				// A call whose caller gave it up early may arrive only now, and its handler call back.
-				waitFor(t, "no pending calls", func() bool { return pendingCalls(sess)+pendingCalls(back) == 0 })
+				polltest.Until(t, "no pending calls", func() bool { return pendingCalls(sess)+pendingCalls(back) == 0 })
 			})
 		}
 	}
@@ -165,14 +166,14 @@ func TestNobodyIsAwaitedOnALinkThatDiedOrOnItsSuccessor(t *testing.T) {
 		})
 	}
 	for range 20 {
-		waitFor(t, "the session is up", func() bool { return sess.Call("/double", 1, new(int)).Status() == nil })
+		polltest.Until(t, "the session is up", func() bool { return sess.Call("/double", 1, new(int)).Status() == nil })
 		note()
 		lasts(t, sess) // or each pause before the next connection would be twice as long as the last one
 		srv.cut()
 	}
 	close(end)
 	wg.Wait()
-	waitFor(t, "the session is up", func() bool { return sess.Call("/double", 1, new(int)).Status() == nil })
+	polltest.Until(t, "the session is up", func() bool { return sess.Call("/double", 1, new(int)).Status() == nil })
 	note()
 	for l := range links {
 		quietLink(t, l)
@@ -228,7 +229,7 @@ func TestReplyThatOvertakesItsCallHoldsNothing(t *testing.T) {
 		}
 	})
 	sess := dial(t, newPeer(t, EndpointConfig{OutboxSize: 200, DefaultContextAge: 20 * time.Millisecond}), addr)
-	p := eventually(t, "the connection", hostile)
+	p := polltest.Receive(t, "the connection", hostile)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for seq := range int32(3000) {
@@ -265,15 +266,15 @@ func TestReplyDoesNotWaitForACallerThatIsInAHook(t *testing.T) {
 	l := sess.(*session).link.Load()
 	done := make(chan *Status, 1)
 	go func() { done <- sess.Call("/double", 1, new(int)).Status() }()
-	eventually(t, "the hook", inHook)
-	waitFor(t, "the reply, which finds the caller in its hook", func() bool { return pendingCalls(sess) == 0 })
+	polltest.Receive(t, "the hook", inHook)
+	polltest.Until(t, "the reply, which finds the caller in its hook", func() bool { return pendingCalls(sess) == 0 })
 	back := make(chan *Status, 1)
 	go func() { back <- onlySession(t, srv).Call("/double", 1, new(int)).Status() }()
-	if stat := eventually(t, "the reply of the client", back); stat != nil {
+	if stat := polltest.Receive(t, "the reply of the client", back); stat != nil {
 		t.Error(stat)
 	}
 	close(release)
-	if stat := eventually(t, "the call", done); stat != nil {
+	if stat := polltest.Receive(t, "the call", done); stat != nil {
 		t.Error(stat)
 	}
 	quietLink(t, l)
@@ -340,7 +341,7 @@ func TestHooksMaySendOverTheSessionThatIsRead(t *testing.T) {
 		}
 	}
 	for range cap(done) {
-		if c := eventually(t, "all calls", done); !c.StatusOK() {
+		if c := polltest.Receive(t, "all calls", done); !c.StatusOK() {
 			t.Fatal(c.Status())
 		}
 	}
@@ -409,7 +410,7 @@ func TestProtocolsThatReadAheadHandOverBeforeTheyWait(t *testing.T) {
 			stormRoutes(cli)
 			done := make(chan error, 1)
 			go func() { done <- srv.ListenAndServe(pf) }()
-			waitFor(t, "listening", func() bool { return len(srv.Addrs()) > 0 })
+			polltest.Until(t, "listening", func() bool { return len(srv.Addrs()) > 0 })
 			sess, stat := cli.Dial(srv.Addrs()[0].String(), pf)
 			if stat != nil {
 				t.Fatal(stat)
@@ -457,7 +458,7 @@ func TestRepliesAreNotHeldByPushesThatNeverEnd(t *testing.T) {
 		}
 		got := make(chan message.Message, 1)
 		go func() { got <- p.next() }()
-		if m := eventually(t, "the reply", got); m == nil || m.Seq() != seq {
+		if m := polltest.Receive(t, "the reply", got); m == nil || m.Seq() != seq {
 			t.Fatalf("reply %v", m)
 		}
 	}
@@ -483,11 +484,11 @@ func TestReaderThatLogsOverItsOwnSessionKeepsNobodyWaiting(t *testing.T) {
 	}))
 	defer logger.RemoveHandler("over the session")
 	frame := hostileFrame(t, message.WithMType(message.TypeReply))
-	if _, err := eventually(t, "the connection", unsolicited).Raw().Write(append(frame, frame...)); err != nil {
+	if _, err := polltest.Receive(t, "the connection", unsolicited).Raw().Write(append(frame, frame...)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if stat := eventually(t, "the line", pushed); stat != nil {
+		if stat := polltest.Receive(t, "the line", pushed); stat != nil {
 			t.Error(stat)
 		}
 	}

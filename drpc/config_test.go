@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -303,8 +304,8 @@ func TestDefaultProtocolOfTheProcess(t *testing.T) {
 	})
 	srv := newPeer(t, EndpointConfig{})
 	dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
-	eventually(t, "the protocol of one side", made)
-	eventually(t, "the protocol of the other", made)
+	polltest.Receive(t, "the protocol of one side", made)
+	polltest.Receive(t, "the protocol of the other", made)
 	SetDefaultProtoFunc(nil)
 	dial(t, newPeer(t, EndpointConfig{}), serve(t, newPeer(t, EndpointConfig{})))
 	if len(made) != 0 {

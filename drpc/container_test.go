@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func names(plugins []Plugin) string {
@@ -214,7 +216,7 @@ func TestHooksOfARouteAreThoseOfItsScope(t *testing.T) {
 	if stat := sess.Push("/g/bell/ring", "ding"); stat != nil {
 		t.Fatal(stat)
 	}
-	eventually(t, "the push", rung)
+	polltest.Receive(t, "the push", rung)
 	if err := srv.Close(); err != nil {
 		t.Fatal(err)
 	}

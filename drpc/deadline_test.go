@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 var errLeftHome = errors.New("the user has left")
@@ -40,12 +41,12 @@ func TestCallWhoseContextIsOverIsNotSent(t *testing.T) {
 	wantStatus(t, sess.Call("/x", nil, nil, WithContext(over)).Status(), CodeWriteFailed, errLeftHome.Error())
 	wantStatus(t, sess.Push("/x", nil, WithContext(over)), CodeWriteFailed, errLeftHome.Error())
 	cmd := sess.AsyncCall("/x", nil, nil, nil, WithContext(over))
-	eventually(t, "the asynchronous call to end", cmd.Done())
+	polltest.Receive(t, "the asynchronous call to end", cmd.Done())
 	wantStatus(t, cmd.Status(), CodeWriteFailed, errLeftHome.Error())
 	if stat := sess.Push("/mark", nil); stat != nil {
 		t.Fatal(stat)
 	}
-	if m := eventually(t, "the push", arrived); m.ServiceMethod() != "/mark" {
+	if m := polltest.Receive(t, "the push", arrived); m.ServiceMethod() != "/mark" {
 		t.Errorf("%s was sent", m.ServiceMethod())
 	}
 }
@@ -92,10 +93,10 @@ func TestContextEndsCallThatWaitsForItsReply(t *testing.T) {
 				if async {
 					results := make(chan CallCmd, 1)
 					cmd = sess.AsyncCall("/x", nil, nil, results, WithContext(ctx))
-					if got := eventually(t, "the call on the channel", results); got != cmd {
+					if got := polltest.Receive(t, "the call on the channel", results); got != cmd {
 						t.Error("another call came on the channel")
 					}
-					eventually(t, "the call to be done", cmd.Done())
+					polltest.Receive(t, "the call to be done", cmd.Done())
 				} else {
 					cmd = sess.Call("/x", nil, nil, WithContext(ctx))
 				}
@@ -179,9 +180,9 @@ func TestHandlersContextEndsWithTheConnection(t *testing.T) {
 	})
 	p := rawDial(t, serve(t, srv))
 	p.send(message.TypeCall, 1, "/wait", 'j', `""`)
-	eventually(t, "the handler", began)
+	polltest.Receive(t, "the handler", began)
 	_ = p.Close()
-	if err := eventually(t, "the end of its context", ended); err == nil {
+	if err := polltest.Receive(t, "the end of its context", ended); err == nil {
 		t.Error("no cause")
 	}
 }
@@ -237,7 +238,7 @@ func TestPeerThatDoesNotReadIsDroppedAfterTheWriteTimeout(t *testing.T) {
 		stat = sess.Push("/x", strings.Repeat("x", 1<<20))
 	}
 	wantStatus(t, stat, CodeConnClosed, "does not read")
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 }
 
 func TestLateReplyNeverLandsInAnotherCall(t *testing.T) {
@@ -310,7 +311,7 @@ func TestSessionAgeEndsTheSession(t *testing.T) {
 	HandleCall(srv, "/echo", func(_ CallCtx, s *string) (string, *Status) { return *s, nil })
 	addr := serve(t, srv)
 	sess := dial(t, newPeer(t, EndpointConfig{DefaultSessionAge: 100 * time.Millisecond}), addr)
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 	wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "")
 
 	sess = dial(t, newPeer(t, EndpointConfig{}), addr)
@@ -324,7 +325,7 @@ func TestSessionAgeEndsTheSession(t *testing.T) {
 		t.Error(stat)
 	}
 	early.SetSessionAge(20 * time.Millisecond)
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 	early.SetContextAge(time.Second)
 	if sess.ContextAge() != time.Second {
 		t.Errorf("context age %v", sess.ContextAge())

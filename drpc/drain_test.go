@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -34,7 +35,7 @@ func newSuccession(t testing.TB, setup func(Endpoint)) *succession {
 func (s *succession) next() {
 	s.t.Helper()
 	if s.now != nil {
-		waitFor(s.t, "the address to be free", func() bool { return len(s.now.Addrs()) == 0 })
+		polltest.Until(s.t, "the address to be free", func() bool { return len(s.now.Addrs()) == 0 })
 	}
 	e := newPeer(s.t, EndpointConfig{LocalIP: "127.0.0.1", ListenPort: s.port})
 	HandleCall(e, "/count", func(_ CallCtx, id *string) (string, *Status) {
@@ -61,7 +62,7 @@ func (s *succession) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) 
 // accepted waits until n sessions are up: a connection that was not accepted yet when its listener closes is refused.
 func (s *succession) accepted(n int) {
 	s.t.Helper()
-	waitFor(s.t, "the sessions", func() bool { return s.now.CountSession() == n })
+	polltest.Until(s.t, "the sessions", func() bool { return s.now.CountSession() == n })
 }
 
 // drain lets the server of the moment leave; the channel gets what Drain returns.
@@ -77,7 +78,7 @@ func (s *succession) drain(limit time.Duration) <-chan error {
 // once checks that each of the messages was executed once, and nothing else.
 func (s *succession) once(ids map[string]bool) {
 	s.t.Helper()
-	waitFor(s.t, "the last pushes to be executed", func() bool {
+	polltest.Until(s.t, "the last pushes to be executed", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.executed) >= len(ids)
@@ -176,13 +177,13 @@ func TestGoawayMovesSessionsWithoutLosingAMessage(t *testing.T) {
 		first := srv.now
 		done := srv.drain(time.Minute)
 		srv.next()
-		if err := eventually(t, "the drain", done); err != nil {
+		if err := polltest.Receive(t, "the drain", done); err != nil {
 			t.Error(err)
 		}
 		if n := first.CountSession(); n != 0 {
 			t.Errorf("%d sessions are left on a server that has drained", n)
 		}
-		waitFor(t, "all to be at the next server", func() bool { return srv.now.CountSession() == sessions })
+		polltest.Until(t, "all to be at the next server", func() bool { return srv.now.CountSession() == sessions })
 		for _, sess := range all {
 			lasts(t, sess) // so that moving on is not delayed
 		}
@@ -200,7 +201,7 @@ func TestGoawayMovesSessionsWithoutLosingAMessage(t *testing.T) {
 	if n := cli.CountSession(); n != sessions || log.redials.Load() != 3*sessions || log.disconnects.Load() != 0 {
 		t.Errorf("%d sessions, %d hooks of redials, %d of disconnects", n, log.redials.Load(), log.disconnects.Load())
 	}
-	waitFor(t, "replaced connections to be gone", func() bool {
+	polltest.Until(t, "replaced connections to be gone", func() bool {
 		for _, sess := range all {
 			s := sess.(*session)
 			s.mu.Lock()
@@ -229,10 +230,10 @@ func TestDrainCutsOffWhatIsLeftAtTheEnd(t *testing.T) {
 	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, srv))
 	for range 3 {
 		sess.AsyncCall("/block", nil, nil, nil)
-		eventually(t, "a handler to run", entered)
+		polltest.Receive(t, "a handler to run", entered)
 	}
 	last := sess.AsyncCall("/block", nil, nil, nil)
-	eventually(t, "a handler to run", entered)
+	polltest.Receive(t, "a handler to run", entered)
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	err := srv.Drain(ctx)
@@ -240,11 +241,11 @@ func TestDrainCutsOffWhatIsLeftAtTheEnd(t *testing.T) {
 	if !errors.As(err, &cut) || cut.Calls != 4 || cut.Sessions != 1 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	eventually(t, "the caller to hear of it", last.Done())
+	polltest.Receive(t, "the caller to hear of it", last.Done())
 	if stat := last.Status(); stat.Code() != CodeConnClosed || NotExecuted(stat) {
 		t.Errorf("status %v", stat)
 	}
-	waitFor(t, "the contexts of the handlers to end", func() bool { return ended.Load() == 4 })
+	polltest.Until(t, "the contexts of the handlers to end", func() bool { return ended.Load() == 4 })
 	within(t, "Close after a Drain, which does not wait for handlers that were cut off", func() {
 		if err := srv.Close(); err != nil {
 			t.Error(err)
@@ -286,7 +287,7 @@ func TestPeerThatKnowsNothingOfGoawayIsServedToTheEnd(t *testing.T) {
 	if m := p.next(); m != nil {
 		t.Errorf("instead of the end came %v", m)
 	}
-	if err := eventually(t, "the drain", drained); err != nil {
+	if err := polltest.Receive(t, "the drain", drained); err != nil {
 		t.Errorf("nothing was under way: %v", err)
 	}
 }
@@ -302,12 +303,12 @@ func TestDrainOfBothEnds(t *testing.T) {
 	})
 	sess := dial(t, cli, serve(t, srv))
 	waiting := sess.AsyncCall("/wait", nil, nil, nil)
-	eventually(t, "the handler to run", entered)
+	polltest.Receive(t, "the handler to run", entered)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	drained := make(chan error, 2)
 	go func() { drained <- cli.Drain(ctx) }()
-	eventually(t, "the session to close", sess.CloseNotify())
+	polltest.Receive(t, "the session to close", sess.CloseNotify())
 	go func() { drained <- srv.Drain(ctx) }()
 	select {
 	case err := <-drained:
@@ -317,12 +318,12 @@ func TestDrainOfBothEnds(t *testing.T) {
 	default:
 	}
 	close(release)
-	eventually(t, "the call", waiting.Done())
+	polltest.Receive(t, "the call", waiting.Done())
 	if stat := waiting.Status(); stat != nil {
 		t.Error(stat)
 	}
 	for range 2 {
-		if err := eventually(t, "a drain", drained); err != nil {
+		if err := polltest.Receive(t, "a drain", drained); err != nil {
 			t.Error(err)
 		}
 	}
@@ -344,19 +345,19 @@ func TestHandlersCallOthersWhileTheirEndpointDrains(t *testing.T) {
 	sess := dial(t, newPeer(t, EndpointConfig{}), serve(t, middle))
 	var got string
 	call := sess.AsyncCall("/forward", "x", &got, nil)
-	eventually(t, "the handler to run", entered)
+	polltest.Receive(t, "the handler to run", entered)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- middle.Drain(ctx) }()
-	waitFor(t, "the drain to begin", func() bool { return len(middle.Addrs()) == 0 })
+	polltest.Until(t, "the drain to begin", func() bool { return len(middle.Addrs()) == 0 })
 	close(release)
-	eventually(t, "the call", call.Done())
+	polltest.Receive(t, "the call", call.Done())
 	if stat := call.Status(); stat != nil || got != "x" {
 		t.Errorf("%q, %v", got, stat)
 	}
 	_ = sess.Close()
-	if err := eventually(t, "the drain", drained); err != nil {
+	if err := polltest.Receive(t, "the drain", drained); err != nil {
 		t.Error(err)
 	}
 }
@@ -371,7 +372,7 @@ func TestCloseAndDrainTogether(t *testing.T) {
 		_ = p.next()
 		drained = make(chan error, 1)
 		go func() { drained <- srv.Drain(context.Background()) }()
-		waitFor(t, "the drain to begin", func() bool { return len(srv.Addrs()) == 0 })
+		polltest.Until(t, "the drain to begin", func() bool { return len(srv.Addrs()) == 0 })
 		return srv, drained
 	}
 	t.Run("close ends the waiting", func(t *testing.T) {
@@ -382,7 +383,7 @@ func TestCloseAndDrainTogether(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if err := eventually(t, "the drain", drained); err != nil {
+		if err := polltest.Receive(t, "the drain", drained); err != nil {
 			t.Error(err)
 		}
 		for range 2 {
@@ -479,21 +480,21 @@ func TestConnectionsThatCrossTheDrainAreMoved(t *testing.T) {
 	addr := serve(t, first)
 	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
 	call := sess.AsyncCall("/echo", "x", nil, nil)
-	eventually(t, "the connection to be accepted", accepting)
+	polltest.Receive(t, "the connection to be accepted", accepting)
 	drained := make(chan error, 1)
 	go func() { drained <- first.Drain(context.Background()) }()
-	waitFor(t, "the drain to begin", func() bool { return len(first.Addrs()) == 0 })
+	polltest.Until(t, "the drain to begin", func() bool { return len(first.Addrs()) == 0 })
 	second := newPeer(t, cfg)
 	serve(t, second)
 	close(release)
-	eventually(t, "the call", call.Done())
+	polltest.Receive(t, "the call", call.Done())
 	if stat := call.Status(); stat != nil {
 		t.Error(stat)
 	}
-	if err := eventually(t, "the drain", drained); err != nil {
+	if err := polltest.Receive(t, "the drain", drained); err != nil {
 		t.Error(err)
 	}
-	waitFor(t, "the session to have moved", func() bool { return second.CountSession() == 1 })
+	polltest.Until(t, "the session to have moved", func() bool { return second.CountSession() == 1 })
 }
 
 // slowAccept holds connections up that are being accepted.
@@ -522,7 +523,7 @@ func TestListenAndServeLastsUntilTheDrainIsDone(t *testing.T) {
 		err := e.ListenAndServe()
 		returned <- errors.Join(err, e.Close())
 	}()
-	waitFor(t, "the endpoint to listen", func() bool { return len(e.Addrs()) > 0 })
+	polltest.Until(t, "the endpoint to listen", func() bool { return len(e.Addrs()) > 0 })
 	client := newPeer(t, EndpointConfig{})
 	sess, stat := client.Dial(e.Addrs()[0].String())
 	if !stat.OK() {
@@ -533,7 +534,7 @@ func TestListenAndServeLastsUntilTheDrainIsDone(t *testing.T) {
 	<-entered
 	drained := make(chan error, 1)
 	go func() { drained <- e.Drain(t.Context()) }()
-	waitFor(t, "the listener to close", func() bool { return len(e.Addrs()) == 0 || e.(*endpoint).leaving() })
+	polltest.Until(t, "the listener to close", func() bool { return len(e.Addrs()) == 0 || e.(*endpoint).leaving() })
 	select {
 	case err := <-returned:
 		t.Fatalf("ListenAndServe returned %v while the endpoint drains", err)

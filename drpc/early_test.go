@@ -15,6 +15,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // early is a plugin whose hooks of a new connection are functions.
@@ -89,12 +90,12 @@ func TestEarlySendCarriesAnyType(t *testing.T) {
 		return stat
 	}})
 	dial(t, cli, serve(t, srv))
-	in := eventually(t, "the message", got)
+	in := polltest.Receive(t, "the message", got)
 	if in.MType() != TypeAuthCall || in.Seq() != 1 || in.ServiceMethod() != "/auth" || in.Status().Code() != 7 ||
 		in.Meta().Get("k") != "v" || *in.Body().(*string) != "secret" {
 		t.Errorf("got %v", in)
 	}
-	if out := eventually(t, "the answer", answer); out.MType() != TypeAuthReply || out.Seq() != 1 {
+	if out := polltest.Receive(t, "the answer", answer); out.MType() != TypeAuthReply || out.Seq() != 1 {
 		t.Errorf("answer %v", out)
 	}
 }
@@ -124,7 +125,7 @@ func TestEarlyMethodsWorkOnlyEarly(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if stat := dialled.(EarlySession).RawPush("/note", "any time"); stat != nil || eventually(t, "the push", got) != "any time" {
+	if stat := dialled.(EarlySession).RawPush("/note", "any time"); stat != nil || polltest.Receive(t, "the push", got) != "any time" {
 		t.Error(stat)
 	}
 	_ = dialled.Close()
@@ -175,10 +176,10 @@ func TestEarlyReadLimitEndsWhenTheSessionIsUp(t *testing.T) {
 	}
 
 	_, _ = newPeer(t, EndpointConfig{}, introduce(big)).Dial(addr) // whose writes may succeed or not
-	if stat := eventually(t, "the first message", received); stat != nil {
+	if stat := polltest.Receive(t, "the first message", received); stat != nil {
 		t.Errorf("below the limit: %v", stat)
 	}
-	got := eventually(t, "the second message", received)
+	got := polltest.Receive(t, "the second message", received)
 	wantStatus(t, got, CodeConnClosed, "")
 	if !errors.Is(got.Cause(), message.ErrExceedMessageSizeLimit) {
 		t.Errorf("cause %v", got.Cause())
@@ -337,7 +338,7 @@ func TestModifySocketWrapsConnectionAndChangesProtocol(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- srv.ListenAndServe(listener...) }()
 			t.Cleanup(func() { _ = srv.Close(); <-done })
-			waitFor(t, "listening", func() bool { return len(srv.Addrs()) > 0 })
+			polltest.Until(t, "listening", func() bool { return len(srv.Addrs()) > 0 })
 
 			dialler := []socket.ProtoFunc{newNamed("first")}
 			cli := newPeer(t, redialling(-1), &early{dial: func(s EarlySession, _ bool) *Status { return modify(s) }})
@@ -347,7 +348,7 @@ func TestModifySocketWrapsConnectionAndChangesProtocol(t *testing.T) {
 			}
 			for range 3 { // and twice more over new connections, which begin as the first one did
 				var got string
-				waitFor(t, "a call that is answered", func() bool {
+				polltest.Until(t, "a call that is answered", func() bool {
 					stat := sess.Call("/echo", "x", &got).Status()
 					if stat != nil && stat.Code() != CodeConnClosed {
 						t.Fatal(stat)

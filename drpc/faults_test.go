@@ -16,6 +16,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // gzipped is what b becomes.
@@ -106,21 +107,21 @@ func TestConnectionsThatAreRejectedOrCannotWriteLeaveNoDescriptors(t *testing.T)
 	fds := descriptors()
 	for range times {
 		if sess, stat := cli.Dial(addr); stat == nil {
-			eventually(t, "the end of a rejected session", sess.CloseNotify())
+			polltest.Receive(t, "the end of a rejected session", sess.CloseNotify())
 		}
 		if sess, stat := cli.Dial(ln.Addr().String()); stat == nil {
 			for sess.Push("/x", nil) == nil {
 				continue
 			}
-			eventually(t, "the end of a session that was reset", sess.CloseNotify())
+			polltest.Receive(t, "the end of a session that was reset", sess.CloseNotify())
 		}
 		if _, stat := talker.Dial(ln.Addr().String()); stat.Code() != CodeDialFailed {
 			t.Fatalf("a dial whose hook cannot write: %v", stat)
 		}
 	}
-	waitFor(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
+	polltest.Until(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
 	for _, ep := range []Endpoint{srv, cli, talker} {
-		waitFor(t, "no session is left", func() bool {
+		polltest.Until(t, "no session is left", func() bool {
 			e := ep.(*endpoint)
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -148,7 +149,7 @@ func TestFrozenPeerIsFoundByWhoSendsToIt(t *testing.T) {
 	if _, stat = waiting.Reply(); stat.Code() != CodeConnClosed {
 		t.Errorf("the call that was waiting: %v", stat)
 	}
-	eventually(t, "the end of the session", sess.CloseNotify())
+	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 }
 
 func TestPeerThatFreezesAmidAReplyIsFound(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // slots is a plugin that takes a slot for each request.
@@ -115,8 +117,8 @@ func TestOnFinishRunsForPushesAndGoexit(t *testing.T) {
 		if stat := sess.Push(method, ""); stat != nil {
 			t.Fatal(stat)
 		}
-		eventually(t, "the handler", done)
-		waitFor(t, "a free slot after "+method, s.free)
+		polltest.Receive(t, "the handler", done)
+		polltest.Until(t, "a free slot after "+method, s.free)
 	}
 	if OnFinish(sess.Call("/none", "", nil).(EarlyCtx), func() {}) {
 		t.Error("OnFinish took a function for a call to the peer")
@@ -135,11 +137,11 @@ func TestCutEndsCallsAtOnceAndRedials(t *testing.T) {
 	HandleCall(srv, "/ok", func(CallCtx, *string) (string, *Status) { return "", nil })
 	sess := dial(t, newPeer(t, EndpointConfig{RedialTimes: -1}), serve(t, srv))
 	cmd := sess.AsyncCall("/never", "", nil, nil)
-	eventually(t, "the handler", running)
+	polltest.Receive(t, "the handler", running)
 	if !Cut(sess, errors.New("the peer is silent")) {
 		t.Fatal("nothing was cut")
 	}
-	eventually(t, "the end of the call", cmd.Done())
+	polltest.Receive(t, "the end of the call", cmd.Done())
 	wantStatus(t, cmd.Status(), CodeConnClosed, "the peer is silent")
 	if stat := sess.Call("/ok", "", new(string)).Status(); stat != nil {
 		t.Errorf("after the redial: %v", stat)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // departures is how many connections of sess are on their way out.
@@ -40,11 +41,11 @@ func TestPendingCallKeepsTheReplacedConnection(t *testing.T) {
 	sess := dial(t, cli, srv.addr())
 	var got string
 	late := sess.AsyncCall("/wait", nil, &got, nil)
-	eventually(t, "the handler to run", entered)
+	polltest.Receive(t, "the handler to run", entered)
 
 	done := srv.drain(time.Minute)
 	srv.next()
-	waitFor(t, "the session to move", func() bool { return departures(sess) == 1 })
+	polltest.Until(t, "the session to move", func() bool { return departures(sess) == 1 })
 	var now string
 	if stat := sess.Call("/count", "a call", &now).Status(); stat != nil || now != "a call" {
 		t.Errorf("a call over the next connection: %q, %v", now, stat)
@@ -57,14 +58,14 @@ func TestPendingCallKeepsTheReplacedConnection(t *testing.T) {
 	default:
 	}
 	close(release)
-	eventually(t, "the call to be answered", late.Done())
+	polltest.Receive(t, "the call to be answered", late.Done())
 	if late.Status() != nil || got != "late" {
 		t.Errorf("%q, %v", got, late.Status())
 	}
-	if err := eventually(t, "the drain", done); err != nil {
+	if err := polltest.Receive(t, "the drain", done); err != nil {
 		t.Error(err)
 	}
-	waitFor(t, "the replaced connection to close", func() bool { return departures(sess) == 0 })
+	polltest.Until(t, "the replaced connection to close", func() bool { return departures(sess) == 0 })
 	srv.once(map[string]bool{"a call": true})
 }
 
@@ -79,8 +80,8 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		drained := make(chan error, 1)
 		leaving := srv.now
 		go func() { drained <- leaving.Drain(ctx) }()
-		waitFor(t, "the first attempt to move", func() bool { return log.before.Load() == 2 })
-		waitFor(t, "more attempts than a redial may make", func() bool {
+		polltest.Until(t, "the first attempt to move", func() bool { return log.before.Load() == 2 })
+		polltest.Until(t, "more attempts than a redial may make", func() bool {
 			b := &sess.(*session).backoff
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -97,13 +98,13 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 		if log.redials.Load() != 0 || log.fails.Load() != 0 {
 			t.Errorf("%d connections, and the session was given up %d times", log.redials.Load(), log.fails.Load())
 		}
-		waitFor(t, "the handler of the last call to return", func() bool { return leaving.(*endpoint).Stats().Serving == 0 })
+		polltest.Until(t, "the handler of the last call to return", func() bool { return leaving.(*endpoint).Stats().Serving == 0 })
 		cancel()
-		if err := eventually(t, "the drain", drained); err != nil {
+		if err := polltest.Receive(t, "the drain", drained); err != nil {
 			t.Errorf("nothing was under way: %v", err)
 		}
 		if times == 2 {
-			eventually(t, "the session to be given up", sess.CloseNotify())
+			polltest.Receive(t, "the session to be given up", sess.CloseNotify())
 			s := sess.(*session)
 			s.mu.Lock()
 			failure := s.failure
@@ -113,7 +114,7 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 			}
 		}
 		if times == 0 { // before there is a next server, which an attempt under way might reach
-			eventually(t, "the session to end", sess.CloseNotify())
+			polltest.Receive(t, "the session to end", sess.CloseNotify())
 			wantStatus(t, sess.Call("/count", "x", nil).Status(), CodeConnClosed, "")
 			srv.next()
 			continue
@@ -145,19 +146,19 @@ func TestConnectionLostWhileTheNextIsPrepared(t *testing.T) {
 			srv.accepted(1)
 			done := srv.drain(time.Minute)
 			srv.next()
-			eventually(t, "the next connection", preparing)
+			polltest.Receive(t, "the next connection", preparing)
 			if stat := sess.Call("/count", "over the old one", nil).Status(); stat != nil {
 				t.Error(stat)
 			}
 			_ = old.sock.Raw().Close()
-			waitFor(t, "the loss", func() bool { return !sess.Health() })
+			polltest.Until(t, "the loss", func() bool { return !sess.Health() })
 			var calls []CallCmd
 			for i := range 10 {
 				calls = append(calls, sess.AsyncCall("/count", fmt.Sprint(i), nil, nil))
 			}
 			close(release)
 			for i, cmd := range calls {
-				if eventually(t, "the call", cmd.Done()); cmd.Status() != nil {
+				if polltest.Receive(t, "the call", cmd.Done()); cmd.Status() != nil {
 					t.Errorf("call %d: %v", i, cmd.Status())
 				}
 			}
@@ -169,7 +170,7 @@ func TestConnectionLostWhileTheNextIsPrepared(t *testing.T) {
 				t.Error("the session was closed")
 			default:
 			}
-			if err := eventually(t, "the drain", done); err != nil {
+			if err := polltest.Receive(t, "the drain", done); err != nil {
 				t.Error(err)
 			}
 		})
@@ -191,7 +192,7 @@ func TestAddressesAreThoseOfTheConnectionInUseUntilTheNextOneIsReady(t *testing.
 	first := sess.LocalAddr().String()
 	done := srv.drain(time.Minute)
 	srv.next()
-	next := eventually(t, "the hook of the next connection", preparing)
+	next := polltest.Receive(t, "the hook of the next connection", preparing)
 	if next == first {
 		t.Errorf("the hook is shown %s, where the old connection is", next)
 	}
@@ -199,11 +200,11 @@ func TestAddressesAreThoseOfTheConnectionInUseUntilTheNextOneIsReady(t *testing.
 		t.Errorf("while the next connection is prepared: %s and %s, not %s", got, stats, first)
 	}
 	close(release)
-	waitFor(t, "the addresses of the next connection", func() bool { return sess.LocalAddr().String() == next })
+	polltest.Until(t, "the addresses of the next connection", func() bool { return sess.LocalAddr().String() == next })
 	if got := sess.Stats().Local; got != next {
 		t.Errorf("stats show %s, not %s", got, next)
 	}
-	if err := eventually(t, "the drain", done); err != nil {
+	if err := polltest.Receive(t, "the drain", done); err != nil {
 		t.Error(err)
 	}
 }
@@ -227,7 +228,7 @@ func TestCloseWhileTheNextConnectionIsPrepared(t *testing.T) {
 			srv.accepted(1)
 			done := srv.drain(time.Minute)
 			srv.next()
-			eventually(t, "the hook", entered)
+			polltest.Receive(t, "the hook", entered)
 			within(t, "Close", func() {
 				c := sess.Close
 				if who == "endpoint" {
@@ -240,7 +241,7 @@ func TestCloseWhileTheNextConnectionIsPrepared(t *testing.T) {
 			if !sess.(*session).IsActiveClosed() {
 				t.Errorf("state %d", sess.(*session).getState())
 			}
-			if err := eventually(t, "the drain", done); err != nil {
+			if err := polltest.Receive(t, "the drain", done); err != nil {
 				t.Error(err)
 			}
 		})
@@ -315,7 +316,7 @@ func TestPeerThatSendsEverybodyAwayIsNotFollowedForEver(t *testing.T) {
 	addr := rawListen(t, srv.serve)
 	log := new(dialLog)
 	sess := dial(t, newPeer(t, redialling(-1), log), addr)
-	waitFor(t, "as many connections as are kept", func() bool { return departures(sess) == maxDeparting })
+	polltest.Until(t, "as many connections as are kept", func() bool { return departures(sess) == maxDeparting })
 	if stat := sess.Call("/x", nil, nil).Status(); stat != nil {
 		t.Errorf("the last connection: %v", stat)
 	}
@@ -368,7 +369,7 @@ func TestWhatAPeerMaySayAboutMoving(t *testing.T) {
 			t.Errorf("a call of the server: %v", stat)
 		}
 		_ = p.Close()
-		eventually(t, "the session to end", sess.CloseNotify())
+		polltest.Receive(t, "the session to end", sess.CloseNotify())
 	})
 	t.Run("moved of one that was dialled", func(t *testing.T) {
 		t.Parallel()
@@ -433,9 +434,9 @@ func TestPeerThatHasEndedItsSendingIsAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 10 {
-		eventually(t, "the context of a handler to end", ended)
+		polltest.Receive(t, "the context of a handler to end", ended)
 	}
-	waitFor(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "the session to leave", func() bool { return srv.CountSession() == 0 })
 	close(release)
 	seen := make(map[int32]bool)
 	for range 10 {
@@ -502,11 +503,11 @@ func TestMovesWhileConnectionsBreak(t *testing.T) {
 		done := srv.drain(20 * time.Second)
 		srv.next()
 		var cut *DrainError
-		if err := eventually(t, "the drain", done); err != nil && !errors.As(err, &cut) {
+		if err := polltest.Receive(t, "the drain", done); err != nil && !errors.As(err, &cut) {
 			t.Error(err)
 		}
 		n := sent.Load()
-		waitFor(t, "calls at the next server", func() bool { return sent.Load() > n+100 })
+		polltest.Until(t, "calls at the next server", func() bool { return sent.Load() > n+100 })
 	}
 	close(stop)
 	wg.Wait()
@@ -514,7 +515,7 @@ func TestMovesWhileConnectionsBreak(t *testing.T) {
 		if stat := sess.Call("/count", fmt.Sprint("last ", i), nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
 			t.Errorf("session %d: %v", i, stat)
 		}
-		waitFor(t, "the session to be in order", func() bool {
+		polltest.Until(t, "the session to be in order", func() bool {
 			found, ok := cli.GetSession(fmt.Sprint("mine ", i))
 			return ok && found == sess && sess.Health() && departures(sess) == 0
 		})

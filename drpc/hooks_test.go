@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -210,7 +211,7 @@ type arrival struct {
 // fires too late or too often shows in the next step.
 func (tt *traced) step(golden string, cli, srv arrival) {
 	tt.t.Helper()
-	waitFor(tt.t, golden+": the hooks "+cli.last+" and "+srv.last, func() bool {
+	polltest.Until(tt.t, golden+": the hooks "+cli.last+" and "+srv.last, func() bool {
 		return tt.cli.reached(cli.last, cli.reads) && tt.srv.reached(srv.last, srv.reads)
 	})
 	var text strings.Builder
@@ -267,7 +268,7 @@ func TestHooksOfACommonLifeFireInOrder(t *testing.T) {
 	}
 	tt.step("call", arrival{"AfterReadReplyBody", 1}, arrival{"AfterWriteReply", 1})
 
-	eventually(t, "the reply", sess.AsyncCall("/abacus/add", []int{1, 2}, &sum, nil).Done())
+	polltest.Receive(t, "the reply", sess.AsyncCall("/abacus/add", []int{1, 2}, &sum, nil).Done())
 	tt.step("async-call", arrival{"AfterReadReplyBody", 1}, arrival{"AfterWriteReply", 1})
 
 	if stat := sess.Call("/nobody", nil, nil).Status(); stat.Code() != CodeNotFound {
@@ -283,7 +284,7 @@ func TestHooksOfACommonLifeFireInOrder(t *testing.T) {
 	if stat := sess.Push("/bell/ring", "ding"); stat != nil {
 		t.Fatal(stat)
 	}
-	eventually(t, "the push", rung)
+	polltest.Receive(t, "the push", rung)
 	tt.step("push", arrival{"AfterWritePush", 0}, arrival{"AfterReadPushBody", 1})
 
 	if stat := sess.Push("/nobody", "ding"); stat != nil {
@@ -315,7 +316,7 @@ func TestHooksOfACallBackFireInOrder(t *testing.T) {
 	srv, cli := tt.server(EndpointConfig{}), tt.client(EndpointConfig{})
 	tracedRoutes(cli)
 	sess := dial(t, cli, serve(t, srv))
-	waitFor(t, "the session on the server", func() bool {
+	polltest.Until(t, "the session on the server", func() bool {
 		return srv.CountSession() == 1 && tt.srv.reached("AfterAccept", 1) && tt.cli.reached("AfterDial", 1)
 	})
 	tt.cli.take()
@@ -340,7 +341,7 @@ func TestHooksOfServeConnFireInOrder(t *testing.T) {
 	t.Parallel()
 	tt := &traced{t: t}
 	srv := tt.server(EndpointConfig{})
-	waitFor(t, "start", func() bool { return tt.srv.reached("AfterNewEndpoint", 0) })
+	polltest.Until(t, "start", func() bool { return tt.srv.reached("AfterNewEndpoint", 0) })
 	tt.srv.take()
 	near, far := net.Pipe()
 	t.Cleanup(func() { _ = far.Close() })
@@ -352,7 +353,7 @@ func TestHooksOfServeConnFireInOrder(t *testing.T) {
 	if err := far.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the session", sess.CloseNotify())
+	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 	tt.step("disconnect-by-client", arrival{}, arrival{"AfterDisconnect", 0})
 }
 
@@ -410,7 +411,7 @@ func TestHooksOfARejectedAcceptFireInOrder(t *testing.T) {
 	tt.cli.take()
 	tt.srv.take()
 	sess := dial(t, cli, addr)
-	eventually(t, "the end of the session", sess.CloseNotify())
+	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 	tt.step("reject", arrival{"AfterDisconnect", 1}, arrival{"AfterDisconnect", 0})
 	if srv.CountSession() != 0 || sess.Health() {
 		t.Errorf("%d sessions on the server, healthy %v", srv.CountSession(), sess.Health())
@@ -456,7 +457,7 @@ func switchboard(t *testing.T, first Endpoint) (addr string, plug *atomic.Pointe
 // moveOn closes the first server, once it has its session, when connections already go to the second.
 func moveOn(t *testing.T, plug *atomic.Pointer[Endpoint], first, second Endpoint) {
 	t.Helper()
-	waitFor(t, "the session at the first server", func() bool { return first.CountSession() == 1 })
+	polltest.Until(t, "the session at the first server", func() bool { return first.CountSession() == 1 })
 	plug.Store(&second)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -473,7 +474,7 @@ func TestHooksOfARedialFireInOrder(t *testing.T) {
 	cli := tt.client(EndpointConfig{RedialTimes: 1, RedialInterval: time.Millisecond})
 	tt.cli.take()
 	sess := dial(t, cli, addr)
-	waitFor(t, "the first reader", func() bool { return tt.cli.reached("AfterDial", 1) })
+	polltest.Until(t, "the first reader", func() bool { return tt.cli.reached("AfterDial", 1) })
 	tt.cli.take()
 
 	moveOn(t, plug, first, second)
@@ -491,7 +492,7 @@ func TestHooksOfARedialFireInOrder(t *testing.T) {
 	if err := second.Close(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the session", sess.CloseNotify())
+	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 	tt.step("redial-failure", arrival{"AfterDisconnect", 0}, arrival{"AfterCloseEndpoint", 0})
 }
 
@@ -647,9 +648,9 @@ func (f *life) connect(faulty, honest Endpoint) (near, far Session, up bool) {
 		}
 	})
 	// A hook that fails ListenAndServe may have had its listener seen before.
-	waitFor(f.t, "listening", func() bool { return len(srv.Addrs()) > 0 || len(listened) > 0 })
+	polltest.Until(f.t, "listening", func() bool { return len(srv.Addrs()) > 0 || len(listened) > 0 })
 	if f.kind == hookAfterListen && !f.asClient {
-		waitFor(f.t, "the end of ListenAndServe", func() bool { return len(listened) > 0 })
+		polltest.Until(f.t, "the end of ListenAndServe", func() bool { return len(listened) > 0 })
 	}
 	if len(listened) > 0 {
 		f.got.Listen = true
@@ -660,7 +661,7 @@ func (f *life) connect(faulty, honest Endpoint) (near, far Session, up bool) {
 		return nil, nil, false
 	}
 	var accepted Session
-	waitFor(f.t, "the accepted session", func() bool {
+	polltest.Until(f.t, "the accepted session", func() bool {
 		srv.RangeSession(func(s Session) bool { accepted = s; return false })
 		select {
 		case <-dialled.CloseNotify():
@@ -681,7 +682,7 @@ func (f *life) converse(near, far Session) {
 		// The connection ends by itself; what comes before that is a matter of luck.
 		for _, s := range []Session{near, far} {
 			if s != nil {
-				eventually(f.t, "the end of the session", s.CloseNotify())
+				polltest.Receive(f.t, "the end of the session", s.CloseNotify())
 			}
 		}
 	}
@@ -818,7 +819,7 @@ func TestOKStatusOfAHookGoesOn(t *testing.T) {
 	if stat := sess.Push("/bell/ring", "ding"); stat != nil {
 		t.Error(stat)
 	}
-	eventually(t, "the push", rung)
+	polltest.Receive(t, "the push", rung)
 	if err := errors.Join(cli.Close(), srv.Close()); err != nil {
 		t.Error(err)
 	}
@@ -890,7 +891,7 @@ func TestPanicOfAHookEndsAnAsynchronousCallAsAnyOther(t *testing.T) {
 		if call == nil {
 			t.Fatalf("%v: no call", kind)
 		}
-		if got := eventually(t, "the end of the call", done); got != call {
+		if got := polltest.Receive(t, "the end of the call", done); got != call {
 			t.Errorf("%v: another call was delivered", kind)
 		}
 		wantStatus(t, call.Status(), CodeInternalServerError, "plugin bad panicked in "+kind.String())
@@ -922,7 +923,7 @@ func TestBeforeDialCannotStopARedial(t *testing.T) {
 			}})
 			sess := dial(t, cli, addr)
 			moveOn(t, plug, first, second)
-			waitFor(t, "the session at the second server", func() bool { return second.CountSession() == 1 })
+			polltest.Until(t, "the session at the second server", func() bool { return second.CountSession() == 1 })
 			var sum int
 			if stat := sess.Call("/abacus/add", []int{1, 2}, &sum).Status(); stat != nil || sum != 3 {
 				t.Errorf("%v, sum %d", stat, sum)
@@ -956,12 +957,12 @@ func TestAfterDialThatFailsOnARedialIsAFailedAttempt(t *testing.T) {
 			}})
 			sess := dial(t, cli, addr)
 			moveOn(t, plug, first, second)
-			eventually(t, "the end of the session", sess.CloseNotify())
-			waitFor(t, "AfterDisconnect", func() bool { return gone.Load() == 1 })
+			polltest.Receive(t, "the end of the session", sess.CloseNotify())
+			polltest.Until(t, "AfterDisconnect", func() bool { return gone.Load() == 1 })
 			if attempts.Load() != 3 || failed.Load() != 1 {
 				t.Errorf("%d attempts, AfterDialFail ran %d times", attempts.Load(), failed.Load())
 			}
-			waitFor(t, "the end of the attempts at the server", func() bool { return second.CountSession() == 0 })
+			polltest.Until(t, "the end of the attempts at the server", func() bool { return second.CountSession() == 0 })
 		})
 	}
 }
@@ -988,7 +989,7 @@ func TestStatusBeforeAReplyIsThatOfTheReply(t *testing.T) {
 	}{{"/abacus/add", CodeOK}, {"/nobody", CodeNotFound}} {
 		// A peer may send a status with its call; it is none of the reply's.
 		sess.Call(c.path, []int{1}, nil, WithStatus(NewStatus(777, "of the call")))
-		if got := eventually(t, "the reply", w.seen); got != c.code {
+		if got := polltest.Receive(t, "the reply", w.seen); got != c.code {
 			t.Errorf("%s: status %d, want %d", c.path, got, c.code)
 		}
 	}

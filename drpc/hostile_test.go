@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/tfilter"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // The tests of this file attack a server while an honest client goes on calling it. Most are not parallel, because
@@ -75,7 +76,7 @@ func (f *fortress) servesMeanwhile() (stop func()) {
 // alone waits until no session is left but that of the honest client.
 func (f *fortress) alone() {
 	f.t.Helper()
-	waitFor(f.t, "end of all hostile sessions", func() bool { return f.ep.CountSession() == 1 })
+	polltest.Until(f.t, "end of all hostile sessions", func() bool { return f.ep.CountSession() == 1 })
 }
 
 // attack connects.
@@ -204,7 +205,7 @@ func TestHostileBytesEndTheirSessionWithAReason(t *testing.T) {
 			_, _ = conn.Write(tt.bytes)
 			_ = conn.CloseWrite()
 			drain(t, conn)
-			waitFor(t, "a reason in the log", func() bool { return logged(log, id, tt.reason) })
+			polltest.Until(t, "a reason in the log", func() bool { return logged(log, id, tt.reason) })
 		})
 	}
 	stop()
@@ -304,7 +305,7 @@ func TestAnnouncedGibibytesThatAreAllowedCostNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "50 sessions that wait for a gibibyte", func() bool {
+	polltest.Until(t, "50 sessions that wait for a gibibyte", func() bool {
 		return goroutines.in("frameReader).large") == 50
 	})
 	stop()
@@ -365,7 +366,7 @@ func TestPeerThatCallsAndNeverReadsIsCutOff(t *testing.T) {
 	stop()
 	f.alone()
 	goroutines := newStackCounter()
-	waitFor(t, "the goroutines of its calls are gone", func() bool { return goroutines.in("outbox).") == 0 })
+	polltest.Until(t, "the goroutines of its calls are gone", func() bool { return goroutines.in("outbox).") == 0 })
 	if !logged(log, conn.LocalAddr().String(), "does not read") {
 		t.Error("no reason in the log")
 	}
@@ -447,8 +448,8 @@ func TestFiveThousandMutatedFramesLeaveNothingBehind(t *testing.T) {
 	wg.Wait()
 	f.alone()
 	f.serves()
-	waitFor(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
-	waitFor(t, "goroutines are back to what they were", func() bool { return running() <= goroutines })
+	polltest.Until(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
+	polltest.Until(t, "goroutines are back to what they were", func() bool { return running() <= goroutines })
 }
 
 // FuzzServer feeds whatever comes to a live server over a connection of its own. The server must not panic, must end
@@ -483,8 +484,8 @@ func FuzzServer(f *testing.F) {
 		}()
 		_, _ = near.Write(b) // an error only says that the server has closed already
 		_ = near.Close()
-		eventually(t, "end of the session", sess.CloseNotify())
-		eventually(t, "end of the connection", read)
+		polltest.Receive(t, "end of the session", sess.CloseNotify())
+		polltest.Receive(t, "end of the connection", read)
 		honest := *srv
 		honest.t = t
 		honest.serves()

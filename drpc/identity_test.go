@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestSessionsAreNamedAfterAddresses(t *testing.T) {
@@ -72,7 +74,7 @@ func TestNewcomerTakesAnIdOver(t *testing.T) {
 	old := login()
 	var got string
 	slow := old.AsyncCall("/wait", nil, &got, nil)
-	eventually(t, "the handler of the old session", began)
+	polltest.Receive(t, "the handler of the old session", began)
 
 	within(t, "the login of the newcomer, whatever runs on the old session", func() { login() })
 	found, ok := srv.GetSession("user")
@@ -80,11 +82,11 @@ func TestNewcomerTakesAnIdOver(t *testing.T) {
 		t.Errorf("%v, %d sessions", ok, srv.CountSession())
 	}
 	close(release) // the old session may finish what it had begun
-	eventually(t, "the slow call", slow.Done())
+	polltest.Receive(t, "the slow call", slow.Done())
 	if stat := slow.Status(); stat != nil || got != "done" {
 		t.Errorf("%v, %q", stat, got)
 	}
-	eventually(t, "the end of the old session", old.CloseNotify())
+	polltest.Receive(t, "the end of the old session", old.CloseNotify())
 	if still, ok := srv.GetSession("user"); !ok || still != found || srv.CountSession() != 1 {
 		t.Error("the end of the old session has taken the newcomer out")
 	}
@@ -100,9 +102,9 @@ func TestIdGivenBeforeTheSessionIsUp(t *testing.T) {
 	addr := serve(t, srv)
 	cli := newPeer(t, EndpointConfig{})
 	first := dial(t, cli, addr)
-	waitFor(t, "the session under its name", func() bool { _, ok := srv.GetSession("fixed"); return ok })
+	polltest.Until(t, "the session under its name", func() bool { _, ok := srv.GetSession("fixed"); return ok })
 	dial(t, cli, addr)
-	eventually(t, "the first session to make way", first.CloseNotify())
+	polltest.Receive(t, "the first session to make way", first.CloseNotify())
 	if srv.CountSession() != 1 {
 		t.Errorf("%d sessions", srv.CountSession())
 	}
@@ -194,7 +196,7 @@ func TestSessionIsUpWhenItIsInTheHub(t *testing.T) {
 	for range 50 {
 		dial(t, cli, addr)
 	}
-	eventually(t, "all sessions", done)
+	polltest.Receive(t, "all sessions", done)
 	select {
 	case stat := <-pushes:
 		t.Errorf("a push over a session in the hub: %v", stat)
@@ -228,7 +230,7 @@ func TestAddressesTakeNothingOver(t *testing.T) {
 	if stat := own.Call("/id", nil, &other).Status(); stat != nil {
 		t.Fatal(stat)
 	}
-	waitFor(t, "four sessions", func() bool { return e.CountSession() == 4 })
+	polltest.Until(t, "four sessions", func() bool { return e.CountSession() == 4 })
 	for _, id := range []string{a.ID(), b.ID(), own.ID(), other} {
 		if s, ok := e.GetSession(id); !ok || !s.Health() || s.ID() != id {
 			t.Errorf("session %q: %v", id, ok)
@@ -282,7 +284,7 @@ func TestTakeoverByManyLeavesExactlyOne(t *testing.T) {
 		}
 		for _, sess := range sessions {
 			if sess != winner {
-				eventually(t, "the end of a session whose id was taken", sess.CloseNotify())
+				polltest.Receive(t, "the end of a session whose id was taken", sess.CloseNotify())
 			}
 		}
 		if again, ok := e.GetSession(user); !ok || again != winner || !winner.Health() || e.CountSession() != 1 {
@@ -330,13 +332,13 @@ func TestSessionThatComesBackMakesWayForTheNewerOne(t *testing.T) {
 	old := dial(t, cli, srv.addr())
 	old.SetID("user")
 	srv.cut()
-	waitFor(t, "the redial", func() bool { return log.redials.Load() > 0 })
+	polltest.Until(t, "the redial", func() bool { return log.redials.Load() > 0 })
 	newer := dial(t, cli, srv.addr())
 	newer.SetID("user")
 	call := old.AsyncCall("/echo", "x", new(string), nil)
 	close(hold)
-	eventually(t, "the end of the old session", old.CloseNotify())
-	eventually(t, "the call that waited for it", call.Done())
+	polltest.Receive(t, "the end of the old session", old.CloseNotify())
+	polltest.Receive(t, "the call that waited for it", call.Done())
 	wantStatus(t, call.Status(), CodeConnClosed, "")
 	var got string
 	if stat := newer.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
@@ -374,14 +376,14 @@ func TestSessionWhoseRedialFailedLeavesAndACallBringsItBack(t *testing.T) {
 		default:
 		}
 		srv.stop()
-		eventually(t, "the end of the redial", end)
-		waitFor(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
+		polltest.Receive(t, "the end of the redial", end)
+		polltest.Until(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
 		if st := sess.(*session); !st.IsPassiveClosed() || !st.Health() || cli.CountSession() != 0 {
 			t.Errorf("passively closed %v, healthy %v, %d sessions", st.IsPassiveClosed(), st.Health(), cli.CountSession())
 		}
 		wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "") // tries, and fails again
-		waitFor(t, "the endpoint to forget it again", func() bool { return !isKept(sess) })
-		waitFor(t, "the hooks of its end", func() bool { return log.disconnects.Load() >= 2*(outage+1) })
+		polltest.Until(t, "the endpoint to forget it again", func() bool { return !isKept(sess) })
+		polltest.Until(t, "the hooks of its end", func() bool { return log.disconnects.Load() >= 2*(outage+1) })
 
 		srv.start()
 		if srv.addr() != addr {
@@ -404,7 +406,7 @@ func TestSessionWhoseRedialFailedLeavesAndACallBringsItBack(t *testing.T) {
 	if err := cli.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the end with the endpoint", last)
+	polltest.Receive(t, "the end with the endpoint", last)
 	if !sess.(*session).IsActiveClosed() {
 		t.Error("the endpoint has not closed a session that was brought back")
 	}
@@ -417,8 +419,8 @@ func TestSessionsThatWereGivenUpMayBeClosed(t *testing.T) {
 	cli := newPeer(t, redialling(1))
 	sess := dial(t, cli, srv.addr())
 	srv.stop()
-	eventually(t, "the end", sess.CloseNotify())
-	waitFor(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
+	polltest.Receive(t, "the end", sess.CloseNotify())
+	polltest.Until(t, "the endpoint to forget it", func() bool { return !isKept(sess) })
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

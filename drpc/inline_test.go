@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // quick makes the handler of a service method one that the reader runs itself, whatever this machine is busy with.
@@ -48,7 +49,7 @@ func TestLoneCallOfAQuickHandlerRunsOnTheReader(t *testing.T) {
 	}
 	quick(t, srv, "/where")
 	// Not at once, perhaps: the worker of the call before may not have noticed yet that it is done.
-	waitFor(t, "a quick handler to run on the reader", where)
+	polltest.Until(t, "a quick handler to run on the reader", where)
 }
 
 func TestHandlersAreScored(t *testing.T) {
@@ -94,7 +95,7 @@ func TestHandlerThatKeepsTheReaderStopsNobody(t *testing.T) {
 
 	var late string
 	blocked := sess.AsyncCall("/block", "", &late, nil)
-	if !eventually(t, "the handler that blocks", entered) {
+	if !polltest.Receive(t, "the handler that blocks", entered) {
 		t.Error("it does not run on the reader: nothing is tested")
 	}
 	for range 50 {
@@ -187,7 +188,7 @@ func TestHandlerOnTheReaderMayClose(t *testing.T) {
 	if stat := sess.Call("/leave", "", &got).Status(); stat != nil || got != "bye" {
 		t.Errorf("%v, %q", stat, got)
 	}
-	eventually(t, "the end of the session", sess.CloseNotify())
+	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 }
 
 // A handler that outlives its role must not take back the watch over the reader who came after.
@@ -197,21 +198,21 @@ func TestReaderThatLostItsRoleLeavesTheTimerOfTheNextOneAlone(t *testing.T) {
 	taken := make(chan bool, 10)
 	r.rescue = time.AfterFunc(time.Hour, func() { taken <- r.take() })
 	first := r.begin()
-	if !eventually(t, "the rescue from the first handler", taken) {
+	if !polltest.Receive(t, "the rescue from the first handler", taken) {
 		t.Fatal("the role was not taken")
 	}
 	second := r.begin() // on the goroutine that reads on
 	if r.finish(first) {
 		t.Error("the first one has its role back")
 	}
-	if !eventually(t, "the rescue from the second handler", taken) {
+	if !polltest.Receive(t, "the rescue from the second handler", taken) {
 		t.Error("the role was not taken again")
 	}
 	if r.finish(second) {
 		t.Error("the second one has its role back")
 	}
 	third := r.begin()
-	if kept := r.finish(third); !kept && !eventually(t, "a rescue", taken) {
+	if kept := r.finish(third); !kept && !polltest.Receive(t, "a rescue", taken) {
 		t.Error("the role is lost, and nobody has it")
 	}
 }
@@ -285,10 +286,10 @@ func TestHandlersOnTheReaderDoTheirWorst(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	waitFor(t, "nothing is at work", func() bool {
+	polltest.Until(t, "nothing is at work", func() bool {
 		return srv.(*endpoint).load.requests.Load() == 0 && srv.CountSession() == 0 && cli.(*endpoint).load.requests.Load() == 0
 	})
-	waitFor(t, "every reader has left", func() bool {
+	polltest.Until(t, "every reader has left", func() bool {
 		e := srv.(*endpoint)
 		e.mu.Lock()
 		defer e.mu.Unlock()

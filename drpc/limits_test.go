@@ -13,6 +13,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // isClosed waits until the server closes the connection.
@@ -36,7 +37,7 @@ func TestConnectionsAboveMaxSessionsAreClosedAtOnceAndCounted(t *testing.T) {
 	log := captureLog(t)
 	f := newFortress(t, EndpointConfig{MaxSessions: 2})
 	second := f.attack()
-	waitFor(t, "two sessions", func() bool { return f.ep.CountSession() == 2 })
+	polltest.Until(t, "two sessions", func() bool { return f.ep.CountSession() == 2 })
 	const attempts = 50
 	for range attempts {
 		isClosed(t, f.attack())
@@ -58,7 +59,7 @@ func TestConnectionsAboveMaxSessionsAreClosedAtOnceAndCounted(t *testing.T) {
 	f.serves()
 	_ = second.Close()
 	f.alone()
-	waitFor(t, "room for another one", func() bool {
+	polltest.Until(t, "room for another one", func() bool {
 		_, stat := f.sess.Endpoint().Dial(f.addr)
 		return stat == nil && f.ep.CountSession() == 2
 	})
@@ -71,7 +72,7 @@ func TestHandshakesUnderWayCountAsSessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the first one is counted", func() bool {
+	polltest.Until(t, "the first one is counted", func() bool {
 		e := srv.(*endpoint)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -83,7 +84,7 @@ func TestHandshakesUnderWayCountAsSessions(t *testing.T) {
 	}
 	isClosed(t, second)
 	_ = first.Close()
-	waitFor(t, "a failed handshake makes room", func() bool {
+	polltest.Until(t, "a failed handshake makes room", func() bool {
 		e := srv.(*endpoint)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -113,7 +114,7 @@ func TestCallsAboveTheLimitOfTheEndpointAreRefusedAndNotExecuted(t *testing.T) {
 	for range 2 {
 		sess := dial(t, newPeer(t, EndpointConfig{}), addr)
 		calls = append(calls, sess.AsyncCall("/wait", nil, nil, nil))
-		eventually(t, "a call within the limit", started)
+		polltest.Receive(t, "a call within the limit", started)
 	}
 	third := dial(t, newPeer(t, EndpointConfig{}), addr)
 	wantStatus(t, third.Call("/small", nil, nil).Status(), CodeBusy, errEndpointBusy.Error())
@@ -126,8 +127,8 @@ func TestCallsAboveTheLimitOfTheEndpointAreRefusedAndNotExecuted(t *testing.T) {
 			t.Error(stat)
 		}
 	}
-	waitFor(t, "room again", func() bool { return third.Call("/small", nil, nil).Status() == nil })
-	waitFor(t, "nothing is left over", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
+	polltest.Until(t, "room again", func() bool { return third.Call("/small", nil, nil).Status() == nil })
+	polltest.Until(t, "nothing is left over", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
 }
 
 func TestBytesHeldForHandlersAreBounded(t *testing.T) {
@@ -158,7 +159,7 @@ func TestBytesHeldForHandlersAreBounded(t *testing.T) {
 			}
 			if name == "of a single call" {
 				for range 3 {
-					waitFor(t, "it is the only one", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
+					polltest.Until(t, "it is the only one", func() bool { return srv.(*endpoint).load.requests.Load() == 0 })
 					if stat := sess.Call("/small", body, nil).Status(); stat != nil {
 						t.Fatal(stat)
 					}
@@ -166,7 +167,7 @@ func TestBytesHeldForHandlersAreBounded(t *testing.T) {
 				return
 			}
 			first := sess.AsyncCall("/wait", body, nil, nil, settings...)
-			eventually(t, "the first call", started)
+			polltest.Receive(t, "the first call", started)
 			if tt.other {
 				sess = dial(t, newPeer(t, EndpointConfig{}), addr)
 			}
@@ -187,7 +188,7 @@ func TestBytesHeldForHandlersAreBounded(t *testing.T) {
 			if _, stat = first.Reply(); stat != nil {
 				t.Error(stat)
 			}
-			waitFor(t, "nothing is held", func() bool { return srv.(*endpoint).load.bytes.Load() == 0 })
+			polltest.Until(t, "nothing is held", func() bool { return srv.(*endpoint).load.bytes.Load() == 0 })
 			if stat = sess.Call("/small", second, nil, settings...).Status(); stat != nil {
 				t.Errorf("there is room again: %v", stat)
 			}
@@ -204,13 +205,13 @@ func TestHeadersHeldForHandlersCountAsTheirFrames(t *testing.T) {
 	// A meta that is escaped on the wire: it is parsed into a map when it is received.
 	meta := WithSetMeta("k", strings.Repeat("\n", 10<<10))
 	first := sess.AsyncCall("/wait", nil, nil, nil, meta)
-	eventually(t, "the first call", started)
+	polltest.Receive(t, "the first call", started)
 	wantStatus(t, sess.Call("/small", nil, nil, meta).Status(), CodeBusy, errBusy.Error())
 	release()
 	if _, stat := first.Reply(); stat != nil {
 		t.Error(stat)
 	}
-	waitFor(t, "nothing is held", func() bool { return srv.(*endpoint).load.bytes.Load() == 0 })
+	polltest.Until(t, "nothing is held", func() bool { return srv.(*endpoint).load.bytes.Load() == 0 })
 	if stat := sess.Call("/small", nil, nil, meta).Status(); stat != nil {
 		t.Errorf("there is room again: %v", stat)
 	}
@@ -255,7 +256,7 @@ func TestSilenceIsNotHeldAgainstAPeerThatIsSpokenTo(t *testing.T) {
 	accepted := func() (*rawPeer, *session) {
 		p := rawDial(t, addr)
 		id, s := p.LocalAddr().String(), Session(nil)
-		waitFor(t, "the session", func() (ok bool) { s, ok = srv.GetSession(id); return ok })
+		polltest.Until(t, "the session", func() (ok bool) { s, ok = srv.GetSession(id); return ok })
 		return p, s.(*session)
 	}
 	listener, s := accepted()
@@ -274,7 +275,7 @@ func TestSilenceIsNotHeldAgainstAPeerThatIsSpokenTo(t *testing.T) {
 	if m := nobody.next(); m != nil {
 		t.Errorf("received %v", m)
 	}
-	eventually(t, "a peer that nobody speaks to is closed", s.CloseNotify())
+	polltest.Receive(t, "a peer that nobody speaks to is closed", s.CloseNotify())
 }
 
 // greeter greets each peer before it waits for an introduction.
@@ -299,11 +300,11 @@ func TestAcceptHookThatWaitsForASilentPeerEnds(t *testing.T) {
 	if m := p.next(); m == nil || m.ServiceMethod() != "/who" {
 		t.Fatalf("not greeted: %v", m)
 	}
-	wantStatus(t, eventually(t, "the end of the hook", g.left), CodeConnClosed, "")
+	wantStatus(t, polltest.Receive(t, "the end of the hook", g.left), CodeConnClosed, "")
 	if m := p.next(); m != nil {
 		t.Errorf("received %v", m)
 	}
-	waitFor(t, "nothing is left of it", func() bool {
+	polltest.Until(t, "nothing is left of it", func() bool {
 		e := srv.(*endpoint)
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -383,18 +384,18 @@ func TestClientThatHasNothingToSaySaysHello(t *testing.T) {
 		}
 	})
 	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
-	if m := eventually(t, "hello", heard); m.MType() != message.TypePush || m.ServiceMethod() != helloPush {
+	if m := polltest.Receive(t, "hello", heard); m.MType() != message.TypePush || m.ServiceMethod() != helloPush {
 		t.Errorf("it says %v %q", m.MType(), m.ServiceMethod())
 	}
 	if stat := sess.Push("/x", nil); stat != nil {
 		t.Fatal(stat)
 	}
-	eventually(t, "the push", heard)
+	polltest.Receive(t, "the push", heard)
 	sess.(*session).link.Load().hello() // what the timer does
 	if stat := sess.Push("/y", nil); stat != nil {
 		t.Fatal(stat)
 	}
-	if m := eventually(t, "the next push", heard); m.ServiceMethod() != "/y" {
+	if m := polltest.Receive(t, "the next push", heard); m.ServiceMethod() != "/y" {
 		t.Errorf("it says %q although it has said something", m.ServiceMethod())
 	}
 }
@@ -410,10 +411,10 @@ func TestHelloBreaksTheSilenceAndReachesNobody(t *testing.T) {
 	addr := serve(t, srv)
 	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
 	var s Session
-	waitFor(t, "the session", func() (ok bool) { s, ok = srv.GetSession(sess.LocalAddr().String()); return ok })
+	polltest.Until(t, "the session", func() (ok bool) { s, ok = srv.GetSession(sess.LocalAddr().String()); return ok })
 	l := s.(*session).link.Load()
 	sess.(*session).link.Load().hello()
-	waitFor(t, "hello", func() bool { return l.silence.over.Load() })
+	polltest.Until(t, "hello", func() bool { return l.silence.over.Load() })
 	l.tooSilent() // what the timer would have done
 	var got string
 	if stat := sess.Call("/echo", "here", &got).Status(); stat != nil || got != "here" {

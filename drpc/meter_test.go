@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestHistogramClassesMeetWithoutGaps(t *testing.T) {
@@ -76,7 +78,7 @@ func TestMethodsAreMeasuredWhileSomebodyWantsToKnow(t *testing.T) {
 	<-entered
 	srv.Measure(true) // goes on
 	var got []MethodStats
-	waitFor(t, "the handlers to return", func() bool { // after their replies
+	polltest.Until(t, "the handlers to return", func() bool { // after their replies
 		got = srv.Methods()
 		return !slices.ContainsFunc(got, func(m MethodStats) bool { return m.Path != "/block" && m.Running > 0 })
 	})

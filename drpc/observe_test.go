@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // witness writes down what it observes.
@@ -46,7 +48,7 @@ func (w *witness) expect(t *testing.T, want ...string) {
 	t.Helper()
 	slices.Sort(want)
 	var got []string
-	waitFor(t, fmt.Sprintf("observing %v", want), func() bool {
+	polltest.Until(t, fmt.Sprintf("observing %v", want), func() bool {
 		got = append(got, w.take()...)
 		return len(got) >= len(want)
 	})
@@ -111,9 +113,9 @@ func TestObserverSeesEveryOutcomeOnce(t *testing.T) {
 	here.expect(t, "own call /never 408")
 	done := make(chan CallCmd, 1)
 	sess.AsyncCall("/never", "", nil, done)
-	waitFor(t, "two handlers at work", func() bool { return srv.Stats().Serving >= 1 && cli.Stats().Calling == 1 })
+	polltest.Until(t, "two handlers at work", func() bool { return srv.Stats().Serving >= 1 && cli.Stats().Calling == 1 })
 	sess.(*session).link.Load().die(nil) // here: there, a handler whose context ends might still get its reply through
-	eventually(t, "the end of the call", done)
+	polltest.Receive(t, "the end of the call", done)
 	here.expect(t, "own call /never 102")
 
 	stop()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestCallsAboveTheLimitAreRefusedAndNotExecuted(t *testing.T) {
@@ -28,12 +29,12 @@ func TestCallsAboveTheLimitAreRefusedAndNotExecuted(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "first call", started)
-	eventually(t, "second call", started)
+	polltest.Receive(t, "first call", started)
+	polltest.Receive(t, "second call", started)
 	wantStatus(t, sess.Call("/wait", 0, nil).Status(), CodeBusy, errBusy.Error())
 	close(release)
 	wg.Wait()
-	waitFor(t, "room again", func() bool { return sess.Call("/wait", 0, nil).Status() == nil })
+	polltest.Until(t, "room again", func() bool { return sess.Call("/wait", 0, nil).Status() == nil })
 }
 
 func TestPeerThatCallsAndNeverReadsCostsNoGoroutineForEachCall(t *testing.T) {
@@ -55,5 +56,5 @@ func TestPeerThatCallsAndNeverReadsCostsNoGoroutineForEachCall(t *testing.T) {
 	if most > limit+50 {
 		t.Errorf("%d goroutines more than before", most)
 	}
-	waitFor(t, "the session ends", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "the session ends", func() bool { return srv.CountSession() == 0 })
 }

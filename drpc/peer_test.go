@@ -1,32 +1,17 @@
 package drpc
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
-
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never happened: %s", what)
-		case <-time.After(time.Millisecond):
-		}
-	}
-}
 
 // newPeer makes an endpoint that closes with the test.
 func newPeer(t testing.TB, cfg EndpointConfig, plugins ...Plugin) Endpoint {
@@ -58,7 +43,7 @@ func serve(t testing.TB, e Endpoint) string {
 		}
 	})
 	var addrs []net.Addr
-	waitFor(t, "listening", func() bool {
+	polltest.Until(t, "listening", func() bool {
 		addrs = e.Addrs()
 		return len(addrs) > 0
 	})
@@ -158,17 +143,6 @@ func (p *rawPeer) send(mtype byte, seq int32, method string, bodyCodec byte, bod
 // reply answers a call with a JSON body.
 func (p *rawPeer) reply(call message.Message, body string, settings ...message.MsgSetting) bool {
 	return p.send(message.TypeReply, call.Seq(), "", codec.JsonId, body, settings...)
-}
-
-// eventually fails the test if c does not close or deliver.
-func eventually[T any](t testing.TB, what string, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(20 * time.Second):
-		t.Fatalf("never happened: %s", what)
-	}
-	return v
 }
 
 // wantStatus checks code and cause; an empty cause is not compared.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 type inbox struct {
@@ -34,7 +35,7 @@ func TestPushReachesItsHandlerBothWays(t *testing.T) {
 		if stat := sess.Push("/inbox/note", "text", WithSetMeta("mark", "!"), WithBodyCodec("plain")); stat != nil {
 			t.Fatal(stat)
 		}
-		if s := eventually(t, "the push", got); s != "text!s" {
+		if s := polltest.Receive(t, "the push", got); s != "text!s" {
 			t.Errorf("got %q", s)
 		}
 	}
@@ -69,7 +70,7 @@ func TestCallsAndPushesAreRoutedApart(t *testing.T) {
 	if stat := sess.Call("/x", "1", &reply).Status(); stat != nil || reply != "call 1" {
 		t.Errorf("%v, %q", stat, reply)
 	}
-	if stat := sess.Push("/x", "2"); stat != nil || eventually(t, "the push", got) != "2" {
+	if stat := sess.Push("/x", "2"); stat != nil || polltest.Receive(t, "the push", got) != "2" {
 		t.Error(stat)
 	}
 }
@@ -95,7 +96,7 @@ func TestManyConcurrentPushesArriveOnce(t *testing.T) {
 	}
 	seen := make([]bool, n)
 	for range n {
-		if i := eventually(t, "a push", got); seen[i] {
+		if i := polltest.Receive(t, "a push", got); seen[i] {
 			t.Errorf("%d came twice", i)
 		} else {
 			seen[i] = true

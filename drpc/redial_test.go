@@ -13,6 +13,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -53,7 +54,7 @@ func (f *flakyServer) stop() {
 
 // cut breaks all connections and goes on listening.
 func (f *flakyServer) cut() {
-	waitFor(f.t, "a connection to break", func() bool { return f.e.CountSession() > 0 })
+	polltest.Until(f.t, "a connection to break", func() bool { return f.e.CountSession() > 0 })
 	f.e.RangeSession(func(s Session) bool {
 		_ = s.(*session).link.Load().sock.Raw().Close()
 		return true
@@ -64,7 +65,7 @@ func (f *flakyServer) cut() {
 func lasts(t testing.TB, sess Session) {
 	t.Helper()
 	b := &sess.(*session).backoff
-	waitFor(t, "the connection to last", func() bool {
+	polltest.Until(t, "the connection to last", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.up != 0 && b.up.Since() >= ceiling(b.n, b.shortest)
@@ -133,7 +134,7 @@ func TestRedialKeepsTheSession(t *testing.T) {
 		sess.Swap().Set("k", "v")
 		for outage := int32(1); outage <= 5; outage++ {
 			srv.cut()
-			waitFor(t, "the redial", func() bool { return log.redials.Load() == outage && sess.Health() })
+			polltest.Until(t, "the redial", func() bool { return log.redials.Load() == outage && sess.Health() })
 			var got string
 			if stat := sess.Call("/echo", "x", &got).Status(); stat != nil || got != "x" {
 				t.Fatalf("%v, %q", stat, got)
@@ -158,7 +159,7 @@ func TestRedialKeepsTheSession(t *testing.T) {
 			t.Errorf("AfterDisconnect ran %d times for losses that were redialled", n)
 		}
 		_ = cli.Close()
-		waitFor(t, "the server to see the client leave", func() bool { return srv.e.CountSession() == 0 })
+		polltest.Until(t, "the server to see the client leave", func() bool { return srv.e.CountSession() == 0 })
 	}
 }
 
@@ -212,7 +213,7 @@ func TestCallsWaitForTheRedial(t *testing.T) {
 	log := new(dialLog)
 	sess := dial(t, newPeer(t, redialling(-1), log), srv.addr())
 	srv.stop()
-	waitFor(t, "the loss", func() bool { return !sess.Health() })
+	polltest.Until(t, "the loss", func() bool { return !sess.Health() })
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
@@ -224,7 +225,7 @@ func TestCallsWaitForTheRedial(t *testing.T) {
 	ctx, cancel = context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	hasty := sess.AsyncCall("/echo", "x", nil, nil, WithContext(ctx))
-	eventually(t, "the hasty call", hasty.Done())
+	polltest.Receive(t, "the hasty call", hasty.Done())
 	wantStatus(t, hasty.Status(), CodeHandleTimeout, "deadline exceeded")
 	var wg sync.WaitGroup
 	for range 20 {
@@ -240,7 +241,7 @@ func TestCallsWaitForTheRedial(t *testing.T) {
 	srv.start()
 	wg.Wait()
 	for _, cmd := range patient {
-		eventually(t, "an asynchronous call", cmd.Done())
+		polltest.Receive(t, "an asynchronous call", cmd.Done())
 		if stat := cmd.Status(); stat != nil {
 			t.Errorf("an asynchronous call that waited: %v", stat)
 		}
@@ -275,13 +276,13 @@ func TestCallThatFindsItsConnectionGoneWaitsForTheNext(t *testing.T) {
 	}}), srv.addr())
 	l := sess.(*session).link.Load()
 	srv.cut()
-	waitFor(t, "the loss", func() bool { return !sess.Health() })
+	polltest.Until(t, "the loss", func() bool { return !sess.Health() })
 	if l.pending.add(1, new(callCmd)) {
 		t.Error("a connection that is gone takes a call")
 	}
 	call := sess.AsyncCall("/echo", "x", nil, nil)
 	release()
-	eventually(t, "the end of the call", call.Done())
+	polltest.Receive(t, "the end of the call", call.Done())
 	if stat := call.Status(); stat != nil {
 		t.Error(stat)
 	}
@@ -295,7 +296,7 @@ func TestPolicyOfMessagesBetweenTwoConnections(t *testing.T) {
 	cfg.RedialInterval = 100 * time.Millisecond
 	sess := dial(t, newPeer(t, cfg), addr)
 	srv.stop()
-	waitFor(t, "the loss", func() bool { return !sess.Health() })
+	polltest.Until(t, "the loss", func() bool { return !sess.Health() })
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -311,7 +312,7 @@ func TestPolicyOfMessagesBetweenTwoConnections(t *testing.T) {
 		}
 	}
 	async := sess.AsyncCall("/echo", "x", nil, nil, WithFailFast())
-	eventually(t, "the asynchronous call to fail", async.Done())
+	polltest.Receive(t, "the asynchronous call to fail", async.Done())
 	wantStatus(t, async.Status(), CodeConnClosed, "between two connections")
 	var dialErr *net.OpError
 	if stat := sess.Call("/echo", "x", nil, WithRedialPolicy(RedialOnce)).Status(); !errors.As(stat.Cause(), &dialErr) {
@@ -323,7 +324,7 @@ func TestPolicyOfMessagesBetweenTwoConnections(t *testing.T) {
 	default:
 	}
 	cancel()
-	eventually(t, "the patient call to be given up", patient.Done())
+	polltest.Receive(t, "the patient call to be given up", patient.Done())
 	if stat := patient.Status(); stat.Code() != CodeHandleTimeout || !NotExecuted(stat) {
 		t.Errorf("status %v", stat)
 	}
@@ -343,7 +344,7 @@ func TestGivenUpSessionSaysWhy(t *testing.T) {
 	sess := dial(t, newPeer(t, redialling(2), log), srv.addr())
 	log.refuse.Store(1 << 20)
 	srv.cut()
-	eventually(t, "the session to give up", sess.CloseNotify())
+	polltest.Receive(t, "the session to give up", sess.CloseNotify())
 	stat := sess.Call("/echo", "x", nil).Status()
 	var gaveUp *RedialError
 	if stat.Code() != CodeConnClosed || !NotExecuted(stat) || !errors.As(stat.Cause(), &gaveUp) {
@@ -362,7 +363,7 @@ func TestServerThatClosesAtOnceIsOneThatIsAway(t *testing.T) {
 	closed := new(hangUp)
 	addr := serve(t, newPeer(t, EndpointConfig{}, closed))
 	sess := dial(t, newPeer(t, cfg, log), addr)
-	eventually(t, "the session to give up", sess.CloseNotify())
+	polltest.Receive(t, "the session to give up", sess.CloseNotify())
 	// Every dial succeeds, and that counts for nothing.
 	if n := log.redials.Load(); n < 3 || n > 6 {
 		t.Errorf("%d redials, want the three of the budget, or up to twice as many where the machine made connections last", n)
@@ -386,9 +387,9 @@ func TestRedialTimesZeroNeverRedials(t *testing.T) {
 	cli := newPeer(t, EndpointConfig{LocalIP: "127.0.0.1"}, log)
 	sess := dial(t, cli, srv.addr())
 	srv.cut()
-	eventually(t, "the session to end", sess.CloseNotify())
+	polltest.Receive(t, "the session to end", sess.CloseNotify())
 	wantStatus(t, sess.Call("/echo", "x", nil).Status(), CodeConnClosed, "")
-	waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+	polltest.Until(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
 	if sess.Health() || cli.CountSession() != 0 || log.before.Load() != 1 {
 		t.Errorf("health %v, %d sessions, %d dials", sess.Health(), cli.CountSession(), log.before.Load())
 	}
@@ -403,7 +404,7 @@ func TestRedialTimesIsABudgetOfEachOutage(t *testing.T) {
 	for outage := int32(1); outage <= 4; outage++ {
 		log.refuse.Store(2) // two attempts fail, the third is good
 		srv.cut()
-		waitFor(t, "the redial", func() bool { return log.redials.Load() == 3*outage && sess.Health() })
+		polltest.Until(t, "the redial", func() bool { return log.redials.Load() == 3*outage && sess.Health() })
 		if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
 			t.Fatalf("outage %d: %v", outage, stat)
 		}
@@ -413,8 +414,8 @@ func TestRedialTimesIsABudgetOfEachOutage(t *testing.T) {
 	log.redials.Store(0)
 	log.refuse.Store(1 << 20)
 	srv.cut()
-	eventually(t, "the session to give up", sess.CloseNotify())
-	waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+	polltest.Receive(t, "the session to give up", sess.CloseNotify())
+	polltest.Until(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
 	if n := log.redials.Load(); n != 3 || log.fails.Load() != 1 || cli.CountSession() != 0 {
 		t.Errorf("%d attempts, %d failures told, %d sessions", n, log.fails.Load(), cli.CountSession())
 	}
@@ -459,7 +460,7 @@ func TestRedialForEver(t *testing.T) {
 	if stat := sess.Call("/echo", "x", nil).Status(); stat != nil && stat.Code() != CodeConnClosed {
 		t.Fatal(stat)
 	}
-	waitFor(t, "the seventh attempt", func() bool { return log.redials.Load() == 7 && sess.Health() })
+	polltest.Until(t, "the seventh attempt", func() bool { return log.redials.Load() == 7 && sess.Health() })
 	if stat := sess.Call("/echo", "x", nil).Status(); stat != nil {
 		t.Error(stat)
 	}
@@ -477,7 +478,7 @@ func TestDialTriesAsOftenAsConfigured(t *testing.T) {
 			t.Errorf("RedialTimes %d: %d attempts, want %d", times, n, want)
 		}
 	}
-	waitFor(t, "the server to be rid of them", func() bool { return srv.e.CountSession() == 0 })
+	polltest.Until(t, "the server to be rid of them", func() bool { return srv.e.CountSession() == 0 })
 }
 
 func TestRepliesStayOnTheConnectionOfTheirCall(t *testing.T) {
@@ -510,7 +511,7 @@ func TestRepliesStayOnTheConnectionOfTheirCall(t *testing.T) {
 		return "", nil
 	})
 	dial(t, cli, addr)
-	eventually(t, "the reply over the next connection", done)
+	polltest.Receive(t, "the reply over the next connection", done)
 }
 
 func TestCloseWaitsForHandlersOfAConnectionThatWasNotBroughtBack(t *testing.T) {
@@ -534,7 +535,7 @@ func TestCloseWaitsForHandlersOfAConnectionThatWasNotBroughtBack(t *testing.T) {
 				return "", nil
 			})
 			sess := dial(t, cli, addr)
-			eventually(t, "the session to give up", sess.CloseNotify())
+			polltest.Receive(t, "the session to give up", sess.CloseNotify())
 			closed := make(chan bool)
 			go func() {
 				c := cli.Close
@@ -549,9 +550,9 @@ func TestCloseWaitsForHandlersOfAConnectionThatWasNotBroughtBack(t *testing.T) {
 				}
 				close(closed)
 			}()
-			waitFor(t, "Close to begin", func() bool { return sess.(*session).IsActiveClosed() })
+			polltest.Until(t, "Close to begin", func() bool { return sess.(*session).IsActiveClosed() })
 			close(release)
-			eventually(t, "Close", closed)
+			polltest.Receive(t, "Close", closed)
 		})
 	}
 }
@@ -574,7 +575,7 @@ func TestCloseWhileRedialling(t *testing.T) {
 			cli := newPeer(t, cfg, log)
 			sess := dial(t, cli, srv.addr())
 			srv.stop()
-			waitFor(t, "the redial", func() bool { return log.before.Load() == 2 })
+			polltest.Until(t, "the redial", func() bool { return log.before.Load() == 2 })
 			ended := make(chan *Status, 2)
 			go func() { ended <- sess.Call("/echo", "x", nil).Status() }()
 			go func() { ended <- sess.Push("/echo", "x") }()
@@ -588,10 +589,10 @@ func TestCloseWhileRedialling(t *testing.T) {
 				}
 			})
 			for range 2 {
-				wantStatus(t, eventually(t, "what waited for the redial", ended), CodeConnClosed, "")
+				wantStatus(t, polltest.Receive(t, "what waited for the redial", ended), CodeConnClosed, "")
 			}
-			waitFor(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
-			waitFor(t, "the goroutine that redialled", func() bool {
+			polltest.Until(t, "AfterDisconnect", func() bool { return log.disconnects.Load() == 1 })
+			polltest.Until(t, "the goroutine that redialled", func() bool {
 				e := cli.(*endpoint)
 				e.mu.Lock()
 				defer e.mu.Unlock()
@@ -615,7 +616,7 @@ func TestCloseEndsADialThatHangs(t *testing.T) {
 	}
 	sess := dial(t, newPeer(t, redialling(-1), log), srv.addr())
 	srv.cut()
-	eventually(t, "the redial to hang", entered)
+	polltest.Receive(t, "the redial to hang", entered)
 	within(t, "Close", func() {
 		if err := sess.Close(); err != nil {
 			t.Error(err)
@@ -643,7 +644,7 @@ func TestResetConnectionIsRedialled(t *testing.T) {
 	})
 	sess := dial(t, newPeer(t, redialling(-1)), addr)
 	var failed, written int
-	waitFor(t, "pushes over several connections", func() bool {
+	polltest.Until(t, "pushes over several connections", func() bool {
 		stat := sess.Push("/x", "some text")
 		switch {
 		case stat == nil:
@@ -670,8 +671,8 @@ func TestSessionAgeIsRedialled(t *testing.T) {
 	cfg := redialling(-1)
 	cfg.DefaultSessionAge = 20 * time.Millisecond
 	sess := dial(t, newPeer(t, cfg, log), srv.addr())
-	waitFor(t, "three lives", func() bool { return log.redials.Load() >= 3 })
-	waitFor(t, "a call in one of them", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
+	polltest.Until(t, "three lives", func() bool { return log.redials.Load() >= 3 })
+	polltest.Until(t, "a call in one of them", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
 }
 
 func TestCloseRacesTheRedial(t *testing.T) {
@@ -684,7 +685,7 @@ func TestCloseRacesTheRedial(t *testing.T) {
 		cli := newPeer(t, cfg, log)
 		sess := dial(t, cli, srv.addr())
 		_ = sess.(*session).link.Load().sock.Raw().Close()
-		waitFor(t, "the redial", func() bool { return log.before.Load() == 2 })
+		polltest.Until(t, "the redial", func() bool { return log.before.Load() == 2 })
 		if err := sess.Close(); err != nil {
 			t.Error(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // many is how many clients the tests of many clients have.
@@ -63,14 +65,14 @@ func TestManyClientsLoseTheirServer(t *testing.T) {
 	for i := range sessions {
 		sessions[i] = dial(t, cli, addr)
 	}
-	waitFor(t, "all sessions", func() bool { return srv.CountSession() == len(sessions) })
+	polltest.Until(t, "all sessions", func() bool { return srv.CountSession() == len(sessions) })
 	came.take()
 
 	srv.RangeSession(func(s Session) bool {
 		_ = s.(*session).link.Load().sock.Raw().Close()
 		return true
 	})
-	waitFor(t, "all to be back", func() bool {
+	polltest.Until(t, "all to be back", func() bool {
 		came.mu.Lock()
 		defer came.mu.Unlock()
 		return came.n >= len(sessions) && cli.CountSession() == len(sessions) && srv.CountSession() == len(sessions)
@@ -137,7 +139,7 @@ func TestManyClientsMoveWithCallsUnderWay(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "calls of everybody", func() bool { return calls.Load() > int64(n) })
+	polltest.Until(t, "calls of everybody", func() bool { return calls.Load() > int64(n) })
 	first, begin := srv.now, time.Now()
 	done := srv.drain(limit)
 	srv.next()
@@ -152,7 +154,7 @@ func TestManyClientsMoveWithCallsUnderWay(t *testing.T) {
 		t.Errorf("%v, %d sessions are left", err, first.CountSession())
 	}
 	after := calls.Load()
-	waitFor(t, "calls after the move", func() bool { return calls.Load() > after+int64(n) })
+	polltest.Until(t, "calls after the move", func() bool { return calls.Load() > after+int64(n) })
 	close(stop)
 	wg.Wait()
 	moved, span := came.take()
@@ -203,7 +205,7 @@ func TestOutageCausesNoStorm(t *testing.T) {
 	srv.stop()
 	calls := make([]CallCmd, sessions)
 	for i, sess := range all {
-		waitFor(t, "the loss", func() bool { return !sess.Health() })
+		polltest.Until(t, "the loss", func() bool { return !sess.Health() })
 		calls[i] = sess.AsyncCall("/echo", "x", nil, nil)
 	}
 	<-time.After(outage) // it is the subject of this test, and not a wait for something

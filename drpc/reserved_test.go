@@ -3,6 +3,8 @@ package drpc
 import (
 	"errors"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // pushWitness sees every push that hooks get to see.
@@ -39,7 +41,7 @@ func TestReservedPushesReachNeitherHandlersNorHooks(t *testing.T) {
 	}
 	p.send(TypePush, 2, "/drpcx", 'j', "1")
 	for _, want := range []string{"header /drpcx", "body /drpcx", "unknown /drpcx"} {
-		if got := eventually(t, want, seen); got != want {
+		if got := polltest.Receive(t, want, seen); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}

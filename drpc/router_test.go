@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // Abacus is a controller as programs write them.
@@ -141,7 +143,7 @@ func TestPushHandlersAreServed(t *testing.T) {
 		if stat := sess.Push(routes[i], "ding"); stat != nil {
 			t.Fatal(stat)
 		}
-		if got := eventually(t, routes[i], rung); got != want {
+		if got := polltest.Receive(t, routes[i], rung); got != want {
 			t.Errorf("%s: %q, want %q", routes[i], got, want)
 		}
 	}
@@ -630,7 +632,7 @@ func TestUnknownHandlersTakeWhatNoOtherHas(t *testing.T) {
 			if stat := sess.Push("/no/push", "x"); stat != nil {
 				t.Fatal(stat)
 			}
-			if got := eventually(t, "the push", pushed); got != `/no/push"x"` {
+			if got := polltest.Receive(t, "the push", pushed); got != `/no/push"x"` {
 				t.Errorf("push %q", got)
 			}
 			var sum int

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -36,7 +37,7 @@ func (l *runLines) add(level int, line string) {
 // find waits for the one line that begins like that and names the method.
 func (l *runLines) find(t *testing.T, begin, method string) (line string) {
 	t.Helper()
-	waitFor(t, begin+" "+method, func() bool {
+	polltest.Until(t, begin+" "+method, func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		var found []string
@@ -98,7 +99,7 @@ func runMessages(t *testing.T, cfg EndpointConfig, arg any) (addr string) {
 	if stat := sess.Push("/push", arg); stat != nil {
 		t.Fatal(stat)
 	}
-	eventually(t, "the push", seen)
+	polltest.Receive(t, "the push", seen)
 	return sess.RemoteAddr().String()
 }
 
@@ -168,7 +169,7 @@ func TestRunLogTellsCallsWithoutReply(t *testing.T) {
 	sess := dial(t, newPeer(t, EndpointConfig{DefaultContextAge: 10 * time.Millisecond}), addr)
 	wantStatus(t, sess.Call("/lost", "x", nil).Status(), CodeHandleTimeout, "")
 	cmd := sess.AsyncCall("/unsent", make(chan int), nil, nil)
-	eventually(t, "the call", cmd.Done())
+	polltest.Receive(t, "the call", cmd.Done())
 	for method, code := range map[string]string{"/lost": `{"size":0,"status":{"code":408,`, "/unsent": `{"size":0,"status":{"code":104,`} {
 		if line := lines.find(t, "CALL->", method); !strings.Contains(line, "RECV("+code) {
 			t.Errorf("line %s", line)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // A hook on the reader is what keeps the session from noticing that its connection is lost.
@@ -23,7 +24,7 @@ func TestHookOnTheReaderDoesNotWaitForItself(t *testing.T) {
 				return nil
 			})))
 			rawDial(t, addr).send(message.TypeCall, 1, "/x", 'j', "1")
-			wantUnsent(t, eventually(t, "the hook", got))
+			wantUnsent(t, polltest.Receive(t, "the hook", got))
 		})
 		t.Run("dialled, "+name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +42,7 @@ func TestHookOnTheReaderDoesNotWaitForItself(t *testing.T) {
 				}
 				return nil
 			})), addr)
-			wantUnsent(t, eventually(t, "the hook", got))
+			wantUnsent(t, polltest.Receive(t, "the hook", got))
 		})
 		t.Run("redialling, "+name, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +59,7 @@ func TestHookOnTheReaderDoesNotWaitForItself(t *testing.T) {
 			}}
 			sess := dial(t, newPeer(t, redialling(-1), log), addr)
 			_ = sess.Push("/x", "1")
-			wantUnsent(t, eventually(t, "the hook", got))
+			wantUnsent(t, polltest.Receive(t, "the hook", got))
 		})
 	}
 }
@@ -86,13 +87,13 @@ func TestRawPushDoesNotOvertakeTheHooksOfTheNextConnection(t *testing.T) {
 		return s.EarlyCall("/login", nil, nil)
 	}}
 	sess := dial(t, newPeer(t, redialling(-1), log), addr)
-	eventually(t, "the session to move", entered)
+	polltest.Receive(t, "the session to move", entered)
 	stat := sess.(EarlySession).RawPush("/x", "1")
 	close(gate)
 	if stat != nil {
 		t.Errorf("the last connection still serves, and the push ended with %v", stat)
 	}
-	waitFor(t, "the connection after that", func() bool { return srv.connected.Load() > 2 })
+	polltest.Until(t, "the connection after that", func() bool { return srv.connected.Load() > 2 })
 	if n := srv.intruders.Load(); n != 0 {
 		t.Errorf("%d connections began with something other than the login", n)
 	}

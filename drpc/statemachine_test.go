@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // world is two endpoints that a program acts on: a server, and a client with some sessions at most of which a program
@@ -245,7 +246,7 @@ func (w *world) end() {
 			t.Errorf("session %s is in state %d with %d calls, %d at work and %d requests",
 				s.ID(), s.getState(), n, s.work.Load(), l.running.Load())
 		}
-		eventually(t, "the end of a session", sess.CloseNotify())
+		polltest.Receive(t, "the end of a session", sess.CloseNotify())
 		w.check("call after the end", sess.Call("/double", "x", nil).Status())
 	}
 	for name, e := range map[string]*endpoint{"client": w.cli.(*endpoint), "server": w.srv.(*endpoint)} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/status"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // meter passes a connection on and counts what goes through, so that a test has figures of its own.
@@ -61,7 +62,7 @@ func TestStatsOfASessionAreWhatWentOverIt(t *testing.T) {
 	here.AsyncCall("/wait", "", nil, done)
 	here.AsyncCall("/wait", "", nil, done)
 	for range 2 {
-		eventually(t, "handlers at work", entered)
+		polltest.Receive(t, "handlers at work", entered)
 	}
 	if st := there.Stats(); st.Serving != 2 || st.Calling != 0 {
 		t.Errorf("the server serves %d and calls %d, want 2 and 0", st.Serving, st.Calling)
@@ -74,9 +75,9 @@ func TestStatsOfASessionAreWhatWentOverIt(t *testing.T) {
 	}
 	close(leave)
 	for range 2 {
-		eventually(t, "replies", done)
+		polltest.Receive(t, "replies", done)
 	}
-	waitFor(t, "nothing at work", func() bool { return there.Stats().Serving == 0 })
+	polltest.Until(t, "nothing at work", func() bool { return there.Stats().Serving == 0 })
 	a, b := here.Stats(), there.Stats()
 	if a.BytesOut == 0 || a.BytesIn == 0 || a.BytesOut != b.BytesIn || a.BytesIn != b.BytesOut {
 		t.Errorf("client %d out, %d in; server %d in, %d out", a.BytesOut, a.BytesIn, b.BytesIn, b.BytesOut)
@@ -88,8 +89,8 @@ func TestStatsOfASessionAreWhatWentOverIt(t *testing.T) {
 		t.Errorf("server: %+v", b)
 	}
 	_ = here.Close()
-	eventually(t, "the end of the session", there.CloseNotify())
-	waitFor(t, "the session leaves the endpoint", func() bool {
+	polltest.Receive(t, "the end of the session", there.CloseNotify())
+	polltest.Until(t, "the session leaves the endpoint", func() bool {
 		sessions, _ := srv.(*endpoint).counted()
 		return len(sessions) == 0
 	})
@@ -118,16 +119,16 @@ func TestStatsCountRedialsAndBytesOfAllConnections(t *testing.T) {
 			s.(*session).link.Load().die(io.ErrUnexpectedEOF)
 			return true
 		})
-		waitFor(t, "a redial", func() bool { return sess.Stats().Redials == uint64(i+1) })
+		polltest.Until(t, "a redial", func() bool { return sess.Stats().Redials == uint64(i+1) })
 		if after := sess.Stats(); after.BytesIn < before.BytesIn || after.BytesOut < before.BytesOut {
 			t.Errorf("bytes went back from %+v to %+v", before, after)
 		}
 	}
-	waitFor(t, "the server has noticed", func() bool { return srv.Stats().Accepted == 4 && srv.Stats().Sessions == 1 })
+	polltest.Until(t, "the server has noticed", func() bool { return srv.Stats().Accepted == 4 && srv.Stats().Sessions == 1 })
 	if st := cli.Stats(); st.Dialed != 1 || st.Redials != 3 || st.DialsFailed != 0 {
 		t.Errorf("client: %+v", st)
 	}
-	waitFor(t, "the bytes of both sides agree", func() bool {
+	polltest.Until(t, "the bytes of both sides agree", func() bool {
 		a, b := cli.Stats(), srv.Stats()
 		return a.BytesIn == b.BytesOut && a.BytesOut == b.BytesIn
 	})
@@ -146,10 +147,10 @@ func TestStatsCountWhatFailedAndWhatWasRefused(t *testing.T) {
 	sess := dial(t, cli, addr)
 	done := make(chan CallCmd, 1)
 	sess.AsyncCall("/wait", "", nil, done)
-	waitFor(t, "the handler is at work", func() bool { return srv.Stats().Serving == 1 })
+	polltest.Until(t, "the handler is at work", func() bool { return srv.Stats().Serving == 1 })
 	wantStatus(t, sess.Call("/wait", "", nil).Status(), CodeBusy, "")
 	close(release)
-	eventually(t, "the reply", done)
+	polltest.Receive(t, "the reply", done)
 	if n := srv.Stats().Refused; n != 1 {
 		t.Errorf("%d refused, want 1", n)
 	}
@@ -197,14 +198,14 @@ func TestStatsCountGoaways(t *testing.T) {
 	addr := serve(t, srv)
 	cli := newPeer(t, EndpointConfig{})
 	sess := dial(t, cli, addr)
-	waitFor(t, "the session is there", func() bool { return srv.CountSession() == 1 })
+	polltest.Until(t, "the session is there", func() bool { return srv.CountSession() == 1 })
 	left := make(chan error, 1)
 	go func() { left <- srv.Drain(context.Background()) }()
-	waitFor(t, "both have counted it", func() bool {
+	polltest.Until(t, "both have counted it", func() bool {
 		return srv.Stats().GoawaysSent == 1 && cli.Stats().GoawaysReceived == 1
 	})
 	_ = sess.Close()
-	if err := eventually(t, "the end of the drain", left); err != nil {
+	if err := polltest.Receive(t, "the end of the drain", left); err != nil {
 		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // waitRoute is a handler that waits for the end of its context, and says on ended why it came.
@@ -109,7 +110,7 @@ func TestCallSaysHowLongItsCallerWaits(t *testing.T) {
 		if stat := dial(t, tt.e, addr).Call("/x", "", nil, tt.settings...).Status(); stat != nil {
 			t.Fatalf("%s: %v", name, stat)
 		}
-		m := eventually(t, "the call", calls)
+		m := polltest.Receive(t, "the call", calls)
 		said, _ := m.Meta().Get(MetaTimeout).(string)
 		ms, _ := strconv.Atoi(said)
 		if d := time.Duration(ms) * time.Millisecond; d > tt.longest || tt.longest > 0 && d < tt.longest/2 {
@@ -126,10 +127,10 @@ func TestOlderPeerOfACallerThatGivesUpGetsAnUnknownPush(t *testing.T) {
 	for range 3 {
 		ctx, cancel := context.WithCancel(context.Background())
 		call := sess.AsyncCall("/x", "", nil, nil, WithContext(ctx))
-		m := eventually(t, "the call", arrived)
+		m := polltest.Receive(t, "the call", arrived)
 		cancel()
-		eventually(t, "the end of the call", call.Done())
-		push := eventually(t, "the push", arrived)
+		polltest.Receive(t, "the end of the call", call.Done())
+		push := polltest.Receive(t, "the push", arrived)
 		body := string(*push.Body().(*[]byte))
 		if push.MType() != TypePush || push.ServiceMethod() != "/drpc/cancel" || push.Seq() == m.Seq() ||
 			push.BodyCodec() != 'j' || body != fmt.Sprint(m.Seq()) || push.Meta().Size() != 0 {
@@ -140,11 +141,11 @@ func TestOlderPeerOfACallerThatGivesUpGetsAnUnknownPush(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	wantStatus(t, sess.Call("/x", "", nil, WithContext(ctx)).Status(), CodeHandleTimeout, "deadline")
-	eventually(t, "the call", arrived)
+	polltest.Receive(t, "the call", arrived)
 	if stat := sess.Push("/mark", nil); stat != nil {
 		t.Fatal(stat)
 	}
-	if m := eventually(t, "the mark", arrived); m.ServiceMethod() != "/mark" {
+	if m := polltest.Receive(t, "the mark", arrived); m.ServiceMethod() != "/mark" {
 		t.Errorf("%v was sent", m)
 	}
 }
@@ -184,7 +185,7 @@ func TestDeadlineOfTheFirstReachesTheThird(t *testing.T) {
 			if d > limit {
 				t.Errorf("the third has %v, the first had %v", d, limit)
 			}
-			if err := eventually(t, "the end of the third", ended); !errors.Is(err, context.DeadlineExceeded) {
+			if err := polltest.Receive(t, "the end of the third", ended); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the third ended with %v", err)
 			}
 			return
@@ -212,14 +213,14 @@ func TestCancelAtTheFirstEndsTheThird(t *testing.T) {
 	for i := range 20 { // a busy machine may keep anybody waiting now and then, but not every time
 		ctx, cancel := context.WithCancel(context.Background())
 		call := toB.AsyncCall("/b", "", nil, nil, WithContext(ctx))
-		eventually(t, "the third to begin", began)
+		polltest.Receive(t, "the third to begin", began)
 		at := time.Now()
 		cancel()
-		took := eventually(t, "the end of the third", ended).Sub(at)
+		took := polltest.Receive(t, "the end of the third", ended).Sub(at)
 		if err := <-causes; !errors.Is(err, ErrCallCanceled) {
 			t.Fatalf("the third ended with %v", err)
 		}
-		eventually(t, "the call", call.Done())
+		polltest.Receive(t, "the call", call.Done())
 		if quickest = min(quickest, took); i == 0 {
 			quickest = took
 		}
@@ -259,7 +260,7 @@ func TestHandlerThatEndsItsGoroutineIsAnsweredFor(t *testing.T) {
 				if stat := sess.Push("/exit", ""); stat != nil {
 					t.Fatal(stat)
 				}
-				waitFor(t, "room for a call", func() bool {
+				polltest.Until(t, "room for a call", func() bool {
 					cmd := patientCall(t, sess, "/exit")
 					if cmd.Status().Code() == CodeBusy {
 						return false
@@ -283,7 +284,7 @@ func TestHandlerThatEndsItsGoroutineIsAnsweredFor(t *testing.T) {
 func patientCall(t *testing.T, sess Session, method string) CallCmd {
 	t.Helper()
 	cmd := sess.AsyncCall(method, "", nil, nil)
-	eventually(t, "an answer of "+method, cmd.Done())
+	polltest.Receive(t, "an answer of "+method, cmd.Done())
 	return cmd
 }
 
@@ -291,7 +292,7 @@ func patientCall(t *testing.T, sess Session, method string) CallCmd {
 func nothingAtWork(t *testing.T, sess Session) {
 	t.Helper()
 	s := sess.(*session)
-	waitFor(t, "nothing to be at work", func() bool {
+	polltest.Until(t, "nothing to be at work", func() bool {
 		return s.link.Load().running.Load() == 0 && s.work.Load() == 0 && s.ep.load.requests.Load() == 0
 	})
 }
@@ -342,10 +343,10 @@ func TestHookThatEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
 						}
 					}
 					within(t, "the close", func() { _ = sess.Close() })
-					eventually(t, "the end of the session", accepted.CloseNotify())
+					polltest.Receive(t, "the end of the session", accepted.CloseNotify())
 					armed.Store(false)
 					nothingAtWork(t, accepted)
-					waitFor(t, "no session", func() bool { return srv.CountSession() == 0 })
+					polltest.Until(t, "no session", func() bool { return srv.CountSession() == 0 })
 				}
 			})
 		}
@@ -375,12 +376,12 @@ func TestCallWithAContextThatTheConnectionEndedIsClosed(t *testing.T) {
 	})
 	p := rawDial(t, serve(t, srv))
 	p.send(TypeCall, 1, "/work", 'j', `""`)
-	eventually(t, "the handler", began)
+	polltest.Receive(t, "the handler", began)
 	if m := p.next(); m == nil || m.ServiceMethod() != "/never" {
 		t.Fatalf("%v came", m)
 	}
 	_ = p.Close()
-	o := eventually(t, "the outcome", outcomes)
+	o := polltest.Receive(t, "the outcome", outcomes)
 	for name, stat := range map[string]*Status{"pending": o.pending, "call": o.own, "push": o.push} {
 		if stat.Code() != CodeConnClosed || !IsConnError(stat) {
 			t.Errorf("%s: %v", name, stat)
@@ -404,7 +405,7 @@ func TestContextOfAHandlerEndsWhenItHasReturned(t *testing.T) {
 		t.Fatal(stat)
 	}
 	ctx := <-kept
-	eventually(t, "the end of the context", ctx.Done())
+	polltest.Receive(t, "the end of the context", ctx.Done())
 	if !errors.Is(context.Cause(ctx), context.Canceled) {
 		t.Errorf("it ended with %v", context.Cause(ctx))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // serveTLS serves an echo with a certificate for host.
@@ -147,7 +148,7 @@ func TestServeConnDoesTheHandshakeOnce(t *testing.T) {
 			if _, stat := srv.ServeConn(conn); stat != nil {
 				t.Fatal(stat)
 			}
-			if err := eventually(t, "the handshake", handshake); err != nil {
+			if err := polltest.Receive(t, "the handshake", handshake); err != nil {
 				t.Fatal(err)
 			}
 			p := newRawPeer(t, client)
@@ -168,7 +169,7 @@ func TestSessionsRedialOverTLS(t *testing.T) {
 	sess := dial(t, cli, addr)
 	for range 3 {
 		_ = sess.(*session).link.Load().sock.Raw().Close()
-		waitFor(t, "a call that is answered", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
+		polltest.Until(t, "a call that is answered", func() bool { return sess.Call("/echo", "x", nil).Status() == nil })
 	}
 }
 
@@ -181,13 +182,13 @@ func TestCloseAfterThePeerHasGoneIsNoError(t *testing.T) {
 		cli := newPeer(t, EndpointConfig{})
 		cli.SetTLSConfig(a.Client())
 		dial(t, cli, addr)
-		waitFor(t, "the session", func() bool { return srv.CountSession() == 1 })
+		polltest.Until(t, "the session", func() bool { return srv.CountSession() == 1 })
 		errs := make(chan error, 2)
 		for _, e := range []Endpoint{srv, cli} {
 			go func() { errs <- e.Close() }()
 		}
 		for range 2 {
-			if err := eventually(t, "the end", errs); err != nil {
+			if err := polltest.Receive(t, "the end", errs); err != nil {
 				t.Error(err)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 type taskFunc func()
@@ -30,7 +32,7 @@ func TestWorkersNeverQueueATask(t *testing.T) {
 	}
 	done := make(chan struct{})
 	go func() { started.Wait(); close(done) }()
-	eventually(t, "all tasks to run at once", done)
+	polltest.Receive(t, "all tasks to run at once", done)
 	close(release)
 	all.Wait()
 }
@@ -47,7 +49,7 @@ func TestWorkersAreKeptAndEnd(t *testing.T) {
 		}
 		close(block)
 		all.Wait()
-		waitFor(t, "superfluous workers to end", func() bool { return workersOf(w) <= maxIdleWorkers })
+		polltest.Until(t, "superfluous workers to end", func() bool { return workersOf(w) <= maxIdleWorkers })
 	}
 	if n := workersOf(w); n < maxIdleWorkers/2 {
 		t.Errorf("only %d workers are kept", n)
@@ -56,14 +58,14 @@ func TestWorkersAreKeptAndEnd(t *testing.T) {
 	w.submit(taskFunc(func() { <-late }))
 	w.close()
 	if n := workersOf(w); n > 1 { // the busy one
-		waitFor(t, "idle workers to end", func() bool { return workersOf(w) <= 1 })
+		polltest.Until(t, "idle workers to end", func() bool { return workersOf(w) <= 1 })
 	}
 	close(late)
-	waitFor(t, "the busy worker to end", func() bool { return workersOf(w) == 0 })
+	polltest.Until(t, "the busy worker to end", func() bool { return workersOf(w) == 0 })
 	ran := make(chan struct{})
 	w.submit(taskFunc(func() { close(ran) }))
-	eventually(t, "a task after close", ran)
-	waitFor(t, "its worker to end", func() bool { return workersOf(w) == 0 })
+	polltest.Receive(t, "a task after close", ran)
+	polltest.Until(t, "its worker to end", func() bool { return workersOf(w) == 0 })
 }
 
 // workersOf counts the goroutines of w by the pointer that stands in their stacks.
@@ -95,7 +97,7 @@ func TestCodeOfHandlersAndHooksIsRecognised(t *testing.T) {
 	defer w.close()
 	got := make(chan bool, 1)
 	w.submit(taskFunc(func() { got <- deep(200, calledFromFramework) }))
-	if !eventually(t, "the task", got) {
+	if !polltest.Receive(t, "the task", got) {
 		t.Error("a handler is not recognised under a deep stack")
 	}
 	var inHook bool
@@ -111,7 +113,7 @@ func TestCodeOfHandlersAndHooksIsRecognised(t *testing.T) {
 		t.Error("a rare hook is not recognised")
 	}
 	go func() { got <- calledFromFramework() }()
-	if eventually(t, "the goroutine", got) {
+	if polltest.Receive(t, "the goroutine", got) {
 		t.Error("a plain goroutine passes for a handler")
 	}
 }
