@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -168,7 +169,7 @@ func TestSocketFilesAreTheirOwnersAlone(t *testing.T) {
 		}
 	}
 	if runtime.GOOS == "linux" {
-		ln, err := Bind(context.Background(), "unix", "@dmicro-netproto-test")
+		ln, err := Bind(context.Background(), "unix", fmt.Sprint("@dmicro-netproto-test-", os.Getpid()))
 		if err != nil {
 			t.Fatal(err)
 		}

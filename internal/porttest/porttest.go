@@ -16,13 +16,39 @@ import (
 // port, and nobody who dials it connects to itself.
 func Free(t testing.TB) uint16 {
 	t.Helper()
+	var port int
+	choose(t, func(candidate int) error {
+		ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: loopback, Port: candidate})
+		if err == nil {
+			port = candidate
+			err = ln.Close()
+		}
+		return err
+	})
+	return uint16(port)
+}
+
+// ListenUDP returns a UDP socket of 127.0.0.1 whose port may be let go and bound again: like those of Free, nobody else
+// gets it meanwhile. Closing it is up to who gets it.
+func ListenUDP(t testing.TB) *net.UDPConn {
+	t.Helper()
+	var conn *net.UDPConn
+	choose(t, func(port int) (err error) {
+		conn, err = net.ListenUDP("udp", &net.UDPAddr{IP: loopback, Port: port})
+		return err
+	})
+	return conn
+}
+
+var loopback = net.IPv4(127, 0, 0, 1)
+
+// choose draws ports until one is good.
+func choose(t testing.TB, try func(port int) error) {
+	t.Helper()
 	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		if ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err == nil {
-			_ = ln.Close()
-			return uint16(port)
+		if try(10_000+rand.IntN(20_000)) == nil {
+			return
 		}
 	}
 	t.Fatal("no free port among a hundred")
-	return 0
 }

@@ -19,3 +19,20 @@ func TestPortIsFreeAndNobodyElses(t *testing.T) {
 		defer func() { _ = ln.Close() }()
 	}
 }
+
+func TestSocketsMayBeBoundAgain(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		conn := ListenUDP(t)
+		addr := conn.LocalAddr().(*net.UDPAddr)
+		if addr.Port < 10_000 || addr.Port >= 30_000 {
+			t.Errorf("port %d", addr.Port)
+		}
+		_ = conn.Close()
+		again, err := net.ListenUDP("udp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = again.Close()
+	}
+}

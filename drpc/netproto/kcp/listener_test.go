@@ -13,11 +13,13 @@ import (
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	t.Parallel()
-	ln := listen(t, Config{})
+	ln := ServeConn(porttest.ListenUDP(t), Config{})
+	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), Config{})
 	server := conntest.Accept(t, ln)
 	unaccepted := dialTo(t, ln.Addr(), Config{})
@@ -63,12 +65,30 @@ func TestClientsWaitWhereThereIsNoRoom(t *testing.T) {
 		if !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}
+		hearsAll(t, ln) // what the client that was not let in has said last would take the room that is made now
 		server := conntest.Accept(t, ln)
 		_ = first.Close()
 		_ = server.Close()
 		second := dialTo(t, ln.Addr(), Config{})
 		_ = conntest.Accept(t, ln).Close()
 		_ = second.Close()
+	}
+}
+
+// hearsAll returns when the listener has taken every datagram that was sent to it before: it takes one after the other.
+func hearsAll(t *testing.T, ln *Listener) {
+	t.Helper()
+	conn, err := net.Dial("udp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err = conn.Write(control{conv: 7, kind: hello}.bytes()); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(conntest.Patience))
+	if _, err = conn.Read(make([]byte, maxDatagram)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -130,9 +150,15 @@ func TestStrangersTakeNoMemory(t *testing.T) {
 func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
 	t.Parallel()
 	ln := listen(t, Config{})
-	first := dialTo(t, ln.Addr(), Config{})
+	free := porttest.ListenUDP(t)
+	local := free.LocalAddr().String()
+	_ = free.Close()
+	first, err := Dial(context.Background(), "udp", local, ln.Addr().String(), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
 	old := conntest.Accept(t, ln)
-	local := first.LocalAddr().String()
 	_ = first.hub.pc.Close() // as if its process had been killed
 	second, err := Dial(context.Background(), "udp", local, ln.Addr().String(), Config{})
 	if err != nil {

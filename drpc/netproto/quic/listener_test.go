@@ -12,13 +12,14 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // silentClients are a client that opens no stream, of each kind, and one that opens its stream and does not say that it did.
 func silentClients(t *testing.T, addr net.Addr) []*quicgo.Conn {
 	t.Helper()
 	half := rawDial(t, addr, "http/1.1")
-	if _, err := half.OpenStream(); err != nil {
+	if _, err := half.OpenStream(); err != nil && half.Context().Err() == nil { // it may have been silent for too long by now
 		t.Fatal(err)
 	}
 	return []*quicgo.Conn{rawDial(t, addr, protocol), rawDial(t, addr, "h2"), half}
@@ -96,7 +97,11 @@ func TestConnectionHasOneStream(t *testing.T) {
 
 func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	t.Parallel()
-	ln := listen(t, fixed(development), Config{})
+	ln, err := ServeConn(porttest.ListenUDP(t), fixed(development), Config{SilenceTimeout: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
 	client := dialTo(t, ln.Addr(), development, Config{})
 	server := conntest.Accept(t, ln)
 	unaccepted := dialTo(t, ln.Addr(), development, Config{})
@@ -106,7 +111,7 @@ func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > conntest.Patience/2 {
 		t.Errorf("Close took %v", took)
 	}
 	if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
@@ -150,11 +155,19 @@ func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
 	if !errors.As(err, &refused) || refused.ErrorCode != quicgo.ConnectionRefused {
 		t.Errorf("%v", err)
 	}
-	server := conntest.Accept(t, ln)
-	_ = first.Close()
-	_ = server.Close()
+	// Which of the two is accepted first is up to the scheduler, and a connection is not counted any more shortly after it
+	// has ended.
+	for range 2 {
+		if server := conntest.Accept(t, ln); portOf(server.RemoteAddr()) == portOf(first.LocalAddr()) {
+			_ = first.Close()
+			_ = server.Close()
+		}
+	}
+	conntest.Within(t, "one connection less", func() bool { return ln.live.Load() == 1 })
 	dialTo(t, ln.Addr(), development, Config{})
 }
+
+func portOf(addr net.Addr) int { return addr.(*net.UDPAddr).Port }
 
 func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
 	t.Parallel()
