@@ -57,14 +57,24 @@ func openShell(t *testing.T, e *testEnv) *terminal {
 // expect waits for text to appear after what was waited for before.
 func (term *terminal) expect(text string) {
 	term.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		out := term.out.String()
-		if i := strings.Index(out[term.seen:], text); i >= 0 {
+	var out string
+	shown := func() bool {
+		out = term.out.String()
+		i := strings.Index(out[term.seen:], text)
+		if i >= 0 {
 			term.seen += i + len(text)
-			return
 		}
+		return i >= 0
+	}
+	for deadline := time.Now().Add(patience); !shown(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			term.t.Fatalf("the terminal does not show %q:\n%q", text, out[term.seen:])
+			how := "the shell runs"
+			select {
+			case <-term.done:
+				how = term.cmd.ProcessState.String()
+			default:
+			}
+			term.t.Fatalf("the terminal does not show %q (%s):\n%q", text, how, out[term.seen:])
 		}
 	}
 }

@@ -50,14 +50,19 @@ type Config struct {
 // the exit code: 0 in the first two cases, else 1.
 func Run(cfg Config) (int, error) {
 	prepareHistory(&cfg)
+	keys := new(keyboard)
 	line, err := readline.NewEx(&readline.Config{
 		Prompt: cfg.Prompt, HistoryFile: cfg.History, HistoryLimit: historyLimit,
+		FuncMakeRaw: keys.toLine, FuncExitRaw: keys.stay, FuncFilterInputRune: keys.beforeRune,
 	})
 	if err != nil {
 		return codeAborted, fmt.Errorf("shell: %w", err)
 	}
-	s := &session{cfg: cfg, shell: ishell.NewWithReadline(line)}
+	s := &session{cfg: cfg, shell: ishell.NewWithReadline(line), keys: keys}
 	s.install()
+	if err := keys.toLine(); err != nil {
+		return codeAborted, fmt.Errorf("shell: terminal: %w", err)
+	}
 	fmt.Fprintln(os.Stdout, cfg.Banner)
 	finished := make(chan struct{})
 	watching := make(chan struct{})
@@ -81,7 +86,7 @@ func Run(cfg Config) (int, error) {
 	<-watching
 	// Closing the line would wait for the next key. What is left is a goroutine that reads the input until the process
 	// ends, which it does now.
-	if err := line.Terminal.ExitRawMode(); err != nil {
+	if err := keys.release(); err != nil {
 		return s.code, fmt.Errorf("shell: terminal: %w", err)
 	}
 	return s.code, nil
@@ -105,6 +110,7 @@ func prepareHistory(cfg *Config) {
 type session struct {
 	cfg   Config
 	shell *ishell.Shell
+	keys  *keyboard
 	once  sync.Once
 	code  int
 }
@@ -144,10 +150,15 @@ func (s *session) install() {
 	})
 }
 
+// execute runs a line. A terminal that cannot be switched is that of the line then, as before the line was read.
 func (s *session) execute(args []string) {
-	if leave, _ := s.cfg.Execute(args); leave {
+	_ = s.keys.toCommand()
+	leave, _ := s.cfg.Execute(args)
+	if leave {
 		s.end(codeLeft)
+		return
 	}
+	_ = s.keys.toLine()
 }
 
 // completer adapts a list of arguments: there is one argument at most.
