@@ -69,7 +69,8 @@ type DServer struct {
 	orphaned <-chan struct{} // closed when the master of this worker has died; nil for others
 	broken   error           // why serve has ended by itself; nil if it was asked to
 
-	reloadMu sync.Mutex // one reload at a time
+	reloadMu sync.Mutex    // one reload at a time
+	filed    chan struct{} // closed when the pid files name this process, and go to its successor; nil where nothing is filed
 
 	hurry     chan struct{} // closed when peers are not waited for any longer
 	hurryOnce sync.Once

@@ -71,6 +71,7 @@ func (a *app) runServer(o startOptions, args []string) error {
 	if chosen == ProcessModelMulti {
 		s.model = a.newMaster(files.dir, units)
 	}
+	s.filed = make(chan struct{})
 	if s.hasCtl() {
 		if s.ctl, err = s.openCtl(files.socketPath()); err != nil {
 			return err
@@ -83,6 +84,7 @@ func (a *app) runServer(o startOptions, args []string) error {
 	if err := errors.Join(s.up.Ready(), files.takeOver()); err != nil {
 		return a.giveUp(err)
 	}
+	close(s.filed)
 	fmt.Fprint(a.out, a.greeting)
 	return a.attend(signals, files)
 }

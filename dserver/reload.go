@@ -16,6 +16,9 @@ var errBusy = errors.New("a reload is in progress already")
 // reload replaces this process by a new one: see model. The error says why the new one did not take over, with its last
 // words; this process serves on then.
 func (s *DServer) reload(ctx context.Context) error {
+	if err := s.waitFiled(ctx); err != nil {
+		return err
+	}
 	if !s.reloadMu.TryLock() {
 		return errBusy
 	}
@@ -37,6 +40,22 @@ func (s *DServer) reload(ctx context.Context) error {
 		logger.Notice(context.Background(), "reload: a new process serves")
 	}
 	return err
+}
+
+// waitFiled waits until the pid files are this process's, which is moments after it serves: a successor that started before
+// would find them locked by a stranger.
+func (s *DServer) waitFiled(ctx context.Context) error {
+	if s.filed == nil {
+		return nil
+	}
+	select {
+	case <-s.filed:
+		return nil
+	case <-s.ctx.Done():
+		return errStopping
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // inheritance is what a successor is told.

@@ -276,6 +276,38 @@ func TestBeforeStop(t *testing.T) {
 	}
 }
 
+// A successor that started before the pid files were its predecessor's would find them locked by a stranger.
+func TestReloadWaitsForThePidFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serverWith(t)
+		s.BeforeStop(func(*DServer) bool { return false }) // as far as it gets
+		s.filed = make(chan struct{})
+		done := make(chan error, 1)
+		begin := func(ctx context.Context) { done <- s.reload(ctx) }
+		go begin(t.Context())
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+		close(s.filed)
+		if err := <-done; !errors.Is(err, errVetoed) {
+			t.Errorf("once they are: %v", err)
+		}
+		s.filed = make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.reload(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("for nobody any more: %v", err)
+		}
+		s.cancel()
+		if err := s.reload(t.Context()); !errors.Is(err, errStopping) {
+			t.Errorf("by a server that ends: %v", err)
+		}
+	})
+}
+
 func TestUptime(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
