@@ -16,6 +16,10 @@ import (
 // manyHandshakes is from how many unfinished handshakes on clients have to prove their address first.
 const manyHandshakes = 32
 
+// greeters is how many goroutines take connections after their handshake. The library refuses those that it has no room
+// for, which is for some 30, and a single goroutine may be without a processor for as long as that takes.
+const greeters = 16
+
 var errFull = errors.New("quic: too many connections")
 
 // Listener accepts connections on a UDP socket.
@@ -28,6 +32,7 @@ type Listener struct {
 	cancel  context.CancelFunc
 	accepts chan *Conn
 	failed  chan struct{}
+	fails   sync.Once
 	err     error
 	greets  sync.WaitGroup
 	once    sync.Once
@@ -57,7 +62,9 @@ func ServeConn(pc net.PacketConn, config func() *tls.Config, cfg Config) (*Liste
 		return nil, errors.Join(fmt.Errorf("quic: listen: %w", err), l.socket.release())
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.greets.Go(l.greetAll)
+	for range greeters {
+		l.greets.Go(l.greetAll)
+	}
 	return l, nil
 }
 
@@ -87,8 +94,10 @@ func (l *Listener) greetAll() {
 	for {
 		conn, err := l.quic.Accept(context.Background())
 		if err != nil {
-			l.err = err
-			close(l.failed)
+			l.fails.Do(func() {
+				l.err = err
+				close(l.failed)
+			})
 			return
 		}
 		l.socket.hold()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,7 +170,64 @@ func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
 
 func portOf(addr net.Addr) int { return addr.(*net.UDPAddr).Port }
 
-func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
+// hearing is a packet connection that says what it has got: whether a Retry, by which a server asks a client to prove its
+// address. A deaf one gets nothing at all.
+type hearing struct {
+	net.PacketConn
+	deaf  bool
+	retry atomic.Bool
+}
+
+func (h *hearing) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := h.PacketConn.ReadFrom(b)
+		if err != nil || !h.deaf {
+			if n > 0 && b[0]&0xf0 == 0xf0 { // RFC 9000, section 17.2.5
+				h.retry.Store(true)
+			}
+			return n, from, err
+		}
+	}
+}
+
+// openOver opens a connection over a packet connection, which is closed after it.
+func openOver(ctx context.Context, pc net.PacketConn, to net.Addr) (*Conn, error) {
+	s := newSocket(pc)
+	cfg := Config{Linger: time.Millisecond, DialTimeout: conntest.Patience}
+	c, err := open(ctx, s, to, clientTLS(development, to.String()), cfg.withDefaults())
+	if err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return c, nil
+}
+
+func TestClientsProveTheirAddressWhileManyHandshakesAreUnfinished(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, unfinished := range []int{0, manyHandshakes} {
+		ln := listen(t, fixed(development), Config{DialTimeout: conntest.Patience})
+		for range unfinished {
+			deaf := &hearing{PacketConn: conntest.PacketConn(t), deaf: true}
+			wg.Go(func() { _, _ = openOver(ctx, deaf, ln.Addr()) })
+		}
+		conntest.Within(t, "all of them have begun", func() bool { return ln.live.Load() == int64(unfinished) })
+		honest := &hearing{PacketConn: conntest.PacketConn(t)}
+		client, err := openOver(ctx, honest, ln.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conntest.Accept(t, ln)
+		if asked := honest.retry.Load(); asked != (unfinished > 0) {
+			t.Errorf("%d unfinished handshakes: asked to prove the address: %v", unfinished, asked)
+		}
+		_ = client.Close()
+	}
+}
+
+func TestManyClientsAtOnceGetIn(t *testing.T) {
 	t.Parallel()
 	const clients = 100
 	ln := listen(t, fixed(development), Config{})
@@ -181,7 +239,9 @@ func TestManyClientsAtOnceProveTheirAddressAndGetIn(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			_, _ = conn.Read(make([]byte, 1)) // until the server closes
+			if _, err = conn.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("closed by the server: %v", err)
+			}
 			_ = conn.Close()
 		})
 	}
