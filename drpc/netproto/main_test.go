@@ -33,11 +33,7 @@ var transports = []transporttest.Transport{
 	{Name: "quic", Network: "quic-test", UDP: true, Idle: idle, Secure: true},
 }
 
-func TestTransports(t *testing.T) {
-	for _, tr := range transports {
-		t.Run(tr.Name, func(t *testing.T) { transporttest.Run(t, tr) })
-	}
-}
+func TestTransports(t *testing.T) { transporttest.Run(t, transports...) }
 
 func BenchmarkTransports(b *testing.B) {
 	for _, tr := range transports {

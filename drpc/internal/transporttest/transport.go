@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,41 +44,50 @@ type Transport struct {
 type check struct {
 	name string
 	run  func(*testing.T, Transport)
-	// alone says that it counts what the process has, so that nothing may run beside it.
-	alone bool
+	// kind says what may run beside it.
+	kind kind
 	// applies says which transports it is for; nil is all.
 	applies func(Transport) bool
 }
+
+// kind is what a check has to do with those beside it.
+type kind int
+
+const (
+	works kind = iota // as many run at a time as there are processors
+	waits             // it takes no place from those that work
+	alone             // it counts what the process has, so that nothing may run beside it
+)
 
 func overUDP(tr Transport) bool { return tr.UDP }
 
 func overStreams(tr Transport) bool { return !tr.Secure }
 
 var checks = []check{
-	{name: "close leaves nothing", run: closeLeavesNothing, alone: true},
-	{name: "cycles leave nothing", run: cyclesLeaveNothing, alone: true},
-	{name: "dial to nobody", run: dialToNobody, alone: true},
-	{name: "hostile datagrams", run: hostileDatagrams, alone: true, applies: overUDP},
-	{name: "slow reader", run: slowReader, alone: true},
+	{name: "close leaves nothing", run: closeLeavesNothing, kind: alone},
+	{name: "cycles leave nothing", run: cyclesLeaveNothing, kind: alone},
+	{name: "dial to nobody", run: dialToNobody, kind: alone},
+	{name: "hostile datagrams", run: hostileDatagrams, kind: alone, applies: overUDP},
+	{name: "slow reader", run: slowReader, kind: alone},
 
 	{name: "protocols", run: protocols},
 	{name: "protocols with TLS", run: protocolsWithTLS},
 	{name: "many callers with bodies of any size", run: manyCallers},
 	{name: "server pushes", run: serverPushes},
 	{name: "close is noticed at once on either side", run: closeIsNoticed},
-	{name: "killed peer is noticed", run: killedPeerIsNoticed},
-	{name: "loss and delay", run: lossAndDelay, applies: overUDP},
+	{name: "killed peer is noticed", run: killedPeerIsNoticed, kind: waits},
+	{name: "loss and delay", run: lossAndDelay, kind: waits, applies: overUDP},
 
 	{name: "TLS verifies", run: tlsVerifies},
 	{name: "TLS on both sides", run: tlsOnBothSides},
 	{name: "TLS from files that change", run: tlsFromFiles},
 	{name: "TLS with authorities that change", run: authoritiesFromFiles},
-	{name: "silence in the TLS handshake", run: silenceInHandshake, applies: overStreams},
+	{name: "silence in the TLS handshake", run: silenceInHandshake, kind: waits, applies: overStreams},
 	{name: "garbage in the TLS handshake", run: garbageInHandshake, applies: overStreams},
 	{name: "garbage after the TLS handshake", run: garbageAfterHandshake, applies: overStreams},
 
-	{name: "silence", run: silence},
-	{name: "frame that never ends", run: endlessFrame},
+	{name: "silence", run: silence, kind: waits},
+	{name: "frame that never ends", run: endlessFrame, kind: waits},
 	{name: "garbage", run: garbage},
 	{name: "garbage after a frame", run: garbageAfterFrame},
 	{name: "frame that is too large", run: oversize},
@@ -86,18 +96,41 @@ var checks = []check{
 	{name: "connection can be replaced", run: connectionCanBeReplaced},
 }
 
-// Run tests a transport. What counts descriptors runs first and alone, the rest at the same time.
-func Run(t *testing.T, tr Transport) {
-	for _, c := range checks {
-		if c.applies != nil && !c.applies(tr) {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			if !c.alone {
-				t.Parallel()
-			}
-			c.run(t, tr)
+// Run tests transports. What counts descriptors runs first and alone, the rest at the same time.
+func Run(t *testing.T, transports ...Transport) {
+	type test = func(*testing.T)
+	t.Run("alone", func(t *testing.T) {
+		each(alone, transports, func(name string, f test) { t.Run(name, f) })
+	})
+	var both sync.WaitGroup
+	both.Go(func() {
+		t.Run("waiting", func(t *testing.T) {
+			var all sync.WaitGroup
+			each(waits, transports, func(name string, f test) { all.Go(func() { t.Run(name, f) }) })
+			all.Wait()
 		})
+	})
+	both.Go(func() {
+		t.Run("working", func(t *testing.T) {
+			each(works, transports, func(name string, f test) {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					f(t)
+				})
+			})
+		})
+	})
+	both.Wait()
+}
+
+// each passes on the checks of a kind that are for a transport.
+func each(k kind, transports []Transport, run func(name string, f func(*testing.T))) {
+	for _, tr := range transports {
+		for _, c := range checks {
+			if c.kind == k && (c.applies == nil || c.applies(tr)) {
+				run(tr.Name+"/"+c.name, func(t *testing.T) { c.run(t, tr) })
+			}
+		}
 	}
 }
 

@@ -17,7 +17,8 @@ type udpSocket struct {
 	users int
 }
 
-// newSocket makes a socket with one user.
+// newSocket makes a socket with one user. It has no StatelessResetKey: one that outlives a process would end, in a reload,
+// the connections on which the old process still answers, and would be known to all servers with the same certificate.
 func newSocket(pc net.PacketConn) *udpSocket {
 	return &udpSocket{pc: pc, transport: &quicgo.Transport{Conn: pc}, users: 1}
 }
