@@ -30,6 +30,18 @@ func (p pemPair) write(certPEM, keyPEM []byte) {
 	}
 }
 
+// dated is a clock whose times differ, unlike those of files that are written within one tick of the file system's.
+type dated struct{ now time.Time }
+
+// touch gives a file the next time.
+func (d *dated) touch(t *testing.T, path string) {
+	t.Helper()
+	d.now = d.now.Add(time.Second)
+	if err := os.Chtimes(path, d.now, d.now); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // shown is the common name of the certificate that a server shows to a new client.
 func shown(t *testing.T, addr string) string {
 	t.Helper()
@@ -46,6 +58,9 @@ func TestCertificateIsReadAgainWhileServing(t *testing.T) {
 	a := certtest.New(t)
 	p := pemPair{t: t}
 	p.certFile, p.keyFile = a.Files("first")
+	files := dated{time.Now().Add(-time.Hour)}
+	files.touch(t, p.certFile)
+	files.touch(t, p.keyFile)
 	srv := newPeer(t, EndpointConfig{})
 	if err := srv.SetTLSConfigFromFile(p.certFile, p.keyFile); err != nil {
 		t.Fatal(err)
@@ -67,6 +82,12 @@ func TestCertificateIsReadAgainWhileServing(t *testing.T) {
 		{"the certificate", third, nil, "third"},
 	} {
 		p.write(step.cert, step.key)
+		if step.cert != nil {
+			files.touch(t, p.certFile)
+		}
+		if step.key != nil {
+			files.touch(t, p.keyFile)
+		}
 		if got := shown(t, addr); got != step.want {
 			t.Errorf("%s: %s is shown, want %s", step.what, got, step.want)
 		}
@@ -138,11 +159,12 @@ func TestFilesThatAreYoungAreReadOnceMore(t *testing.T) {
 	}
 	certPEM, keyPEM := a.PEM(a.Issue("later"))
 	pemPair{t, f.files.paths[0], f.files.paths[1]}.write(certPEM, keyPEM)
-	f.files.seen, _ = f.files.look() // as if nothing showed
+	f.files.seen, _ = f.files.look()                                 // as if nothing showed
+	f.files.read, f.files.settled = time.Now().Add(time.Hour), false // and however long that took
 	if cert, _ := f.current(); cert.Leaf.Subject.CommonName != "first" {
 		t.Error("they are read with each handshake")
 	}
-	f.files.read = f.files.read.Add(-settleTime)
+	f.files.read = time.Now().Add(-settleTime)
 	if cert, _ := f.current(); cert.Leaf.Subject.CommonName != "later" {
 		t.Error("they are not read again")
 	}

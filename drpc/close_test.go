@@ -16,6 +16,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/codec"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // within fails the test if fn takes a time that only a deadlock can take.
@@ -678,17 +679,22 @@ func TestCloseDoesNotWaitForAPeerThatNeverCalled(t *testing.T) {
 	t.Parallel()
 	frozen := make(chan struct{})
 	defer close(frozen)
-	sess := dial(t, newPeer(t, EndpointConfig{}), rawListen(t, func(*rawPeer) { <-frozen }))
-	if stat := sess.Push("/note", nil); stat != nil {
-		t.Error(stat)
+	cli, addr := newPeer(t, EndpointConfig{}), rawListen(t, func(*rawPeer) { <-frozen })
+	quickest := time.Hour
+	for range 5 { // a busy machine may keep one of them as long as that, but a Close that waits keeps all
+		sess := dial(t, cli, addr)
+		if stat := sess.Push("/note", nil); stat != nil {
+			t.Error(stat)
+		}
+		start := time.Now()
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+		if quickest = min(quickest, time.Since(start)); quickest < lingerTimeout {
+			return
+		}
 	}
-	start := time.Now()
-	if err := sess.Close(); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(start); took >= lingerTimeout {
-		t.Errorf("took %v", took)
-	}
+	t.Errorf("took %v", quickest)
 }
 
 // relay lets a push go on only when the next one has begun, so that there is always one under way.
@@ -758,7 +764,8 @@ func TestNobodyGetsInWhileHooksOfTheCloseRunOrAfterwards(t *testing.T) {
 		}
 		return nil
 	}
-	srv := newPeer(t, EndpointConfig{}, beforeClose(func(e Endpoint) {
+	cfg := EndpointConfig{ListenPort: porttest.Free(t)} // which nobody else gets after the Close
+	srv := newPeer(t, cfg, beforeClose(func(e Endpoint) {
 		for range 3 { // what was dialled before the listener is closed does not end the accepting, or it would stay open
 			if err := knock(e.Addrs()[0].String()); err != nil {
 				t.Error(err)

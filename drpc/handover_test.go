@@ -99,10 +99,12 @@ func TestSessionStaysWhereItIsWhileNobodyElseListens(t *testing.T) {
 			t.Errorf("%d connections, and the session was given up %d times", log.redials.Load(), log.fails.Load())
 		}
 		polltest.Until(t, "the handler of the last call to return", func() bool { return leaving.(*endpoint).Stats().Serving == 0 })
+		old := sess.(*session).link.Load()
 		cancel()
 		if err := polltest.Receive(t, "the drain", drained); err != nil {
 			t.Errorf("nothing was under way: %v", err)
 		}
+		polltest.Receive(t, "the loss", old.gone) // or the next call could still go that way
 		if times == 2 {
 			polltest.Receive(t, "the session to be given up", sess.CloseNotify())
 			s := sess.(*session)

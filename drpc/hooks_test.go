@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -357,15 +358,10 @@ func TestHooksOfServeConnFireInOrder(t *testing.T) {
 	tt.step("disconnect-by-client", arrival{}, arrival{"AfterDisconnect", 0})
 }
 
-// deadAddr is an address that nobody listens on.
+// deadAddr is an address that nobody listens on, and that no listener on any port gets.
 func deadAddr(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", porttest.Free(t))
 }
 
 func TestHooksOfAFailedDialFireInOrder(t *testing.T) {

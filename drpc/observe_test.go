@@ -2,7 +2,6 @@ package drpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -69,7 +68,9 @@ func TestObserverSeesEveryOutcomeOnce(t *testing.T) {
 	})
 	HandleCall(srv, "/panic", func(CallCtx, *string) (string, *Status) { panic("on purpose") })
 	HandleCall(srv, "/unsendable", func(CallCtx, *string) (func(), *Status) { return func() {}, nil })
+	entered := make(chan struct{}, 2)
 	HandleCall(srv, "/never", func(c CallCtx, _ *string) (string, *Status) {
+		entered <- struct{}{}
 		<-c.Context().Done()
 		return "", nil
 	})
@@ -107,13 +108,16 @@ func TestObserverSeesEveryOutcomeOnce(t *testing.T) {
 	here.expect(t, "own push /func 104")
 
 	// Outcomes that no hook sees.
-	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Millisecond, errors.New("enough"))
-	defer cancel()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-entered
+		cancel()
+	}()
 	sess.Call("/never", "", nil, WithContext(ctx))
 	here.expect(t, "own call /never 408")
 	done := make(chan CallCmd, 1)
 	sess.AsyncCall("/never", "", nil, done)
-	polltest.Until(t, "two handlers at work", func() bool { return srv.Stats().Serving >= 1 && cli.Stats().Calling == 1 })
+	polltest.Receive(t, "the handler", entered)
 	sess.(*session).link.Load().die(nil) // here: there, a handler whose context ends might still get its reply through
 	polltest.Receive(t, "the end of the call", done)
 	here.expect(t, "own call /never 102")

@@ -46,11 +46,10 @@ func TestPeerThatCallsAndNeverReadsCostsNoGoroutineForEachCall(t *testing.T) {
 	body := `"a text that fills the way back as soon as the way there"`
 	for seq := range int32(calls) {
 		if seq%100 == 0 {
-			_ = p.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)) // what does not fit is not waited for
 			most = max(most, runtime.NumGoroutine()-before)
 		}
 		if !p.send(message.TypeCall, seq+1, "/echo", codec.JsonId, body) {
-			break
+			break // the server has cut it off, which alone ends the waiting for room
 		}
 	}
 	if most > limit+50 {

@@ -202,6 +202,7 @@ func TestOutageCausesNoStorm(t *testing.T) {
 		all[i].SetID(fmt.Sprint("mine ", i))
 		all[i].Swap().Set("i", i)
 	}
+	polltest.Until(t, "all sessions", func() bool { return srv.e.CountSession() == sessions }) // see stop
 	srv.stop()
 	calls := make([]CallCmd, sessions)
 	for i, sess := range all {

@@ -165,10 +165,15 @@ func TestRunLogTellsSlowMessages(t *testing.T) {
 
 func TestRunLogTellsCallsWithoutReply(t *testing.T) {
 	lines := readRunLog(t, logger.LevelAll)
-	addr, _ := silentPeer(t)
-	sess := dial(t, newPeer(t, EndpointConfig{DefaultContextAge: 10 * time.Millisecond}), addr)
-	wantStatus(t, sess.Call("/lost", "x", nil).Status(), CodeHandleTimeout, "")
-	cmd := sess.AsyncCall("/unsent", make(chan int), nil, nil)
+	addr, arrived := silentPeer(t)
+	sess := dial(t, newPeer(t, EndpointConfig{}), addr)
+	ctx, pass := newLimit()
+	cmd := sess.AsyncCall("/lost", "x", nil, nil, WithContext(ctx))
+	polltest.Receive(t, "the call at the peer", arrived)
+	pass()
+	polltest.Receive(t, "the call", cmd.Done())
+	wantStatus(t, cmd.Status(), CodeHandleTimeout, "")
+	cmd = sess.AsyncCall("/unsent", make(chan int), nil, nil)
 	polltest.Receive(t, "the call", cmd.Done())
 	for method, code := range map[string]string{"/lost": `{"size":0,"status":{"code":408,`, "/unsent": `{"size":0,"status":{"code":104,`} {
 		if line := lines.find(t, "CALL->", method); !strings.Contains(line, "RECV("+code) {

@@ -94,7 +94,7 @@ func TestCallSaysHowLongItsCallerWaits(t *testing.T) {
 	})
 	bounded, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	plain, aged := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{DefaultContextAge: time.Second})
+	plain, aged := newPeer(t, EndpointConfig{}), newPeer(t, EndpointConfig{DefaultContextAge: 40 * time.Second})
 	for name, tt := range map[string]struct {
 		e        Endpoint
 		settings []message.MsgSetting
@@ -104,8 +104,8 @@ func TestCallSaysHowLongItsCallerWaits(t *testing.T) {
 		"a context without deadline": {plain, []message.MsgSetting{WithContext(context.WithValue(t.Context(), calls, 1))}, 0},
 		"a deadline":                 {plain, []message.MsgSetting{WithContext(bounded)}, time.Minute},
 		"one said by hand":           {plain, []message.MsgSetting{WithContext(bounded), WithSetMeta(MetaTimeout, "99999999")}, time.Minute},
-		"the context age":            {aged, nil, time.Second},
-		"both":                       {aged, []message.MsgSetting{WithContext(bounded)}, time.Second},
+		"the context age":            {aged, nil, 40 * time.Second},
+		"both":                       {aged, []message.MsgSetting{WithContext(bounded)}, 40 * time.Second},
 	} {
 		if stat := dial(t, tt.e, addr).Call("/x", "", nil, tt.settings...).Status(); stat != nil {
 			t.Fatalf("%s: %v", name, stat)
@@ -138,10 +138,12 @@ func TestOlderPeerOfACallerThatGivesUpGetsAnUnknownPush(t *testing.T) {
 		}
 	}
 	// Where its time was over the peer knows by itself, and where it answered there is nothing to give up.
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-	defer cancel()
-	wantStatus(t, sess.Call("/x", "", nil, WithContext(ctx)).Status(), CodeHandleTimeout, "deadline")
+	ctx, pass := newLimit()
+	call := sess.AsyncCall("/x", "", nil, nil, WithContext(ctx))
 	polltest.Receive(t, "the call", arrived)
+	pass()
+	polltest.Receive(t, "the end of the call", call.Done())
+	wantStatus(t, call.Status(), CodeHandleTimeout, "deadline")
 	if stat := sess.Push("/mark", nil); stat != nil {
 		t.Fatal(stat)
 	}
@@ -174,11 +176,13 @@ func TestDeadlineOfTheFirstReachesTheThird(t *testing.T) {
 		ended <- context.Cause(ctx.Context())
 		return "", nil
 	})
-	const limit = 300 * time.Millisecond
-	for range 5 { // on a busy machine the time may be over on the way
+	for limit := 300 * time.Millisecond; limit < 20*time.Second; limit *= 2 { // on a busy machine it may be over on the way
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		stat := toB.Call("/b", "", nil, WithContext(ctx)).Status()
 		cancel()
+		if tooShort(limit, stat) {
+			continue
+		}
 		wantStatus(t, stat, CodeHandleTimeout, "")
 		select {
 		case d := <-left:

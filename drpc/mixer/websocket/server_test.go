@@ -647,7 +647,8 @@ func TestAServerThatDoesNotAnswerFailsTheDialInTime(t *testing.T) {
 	}
 	defer func() { _ = ln.Close() }()
 	_, stat := newTestClient(t, "/", drpc.EndpointConfig{HandshakeTimeout: 50 * time.Millisecond}).Dial(ln.Addr().String())
-	if stat.Code() != drpc.CodeDialFailed || !errors.Is(stat.Cause(), os.ErrDeadlineExceeded) {
+	var late net.Error
+	if stat.Code() != drpc.CodeDialFailed || !errors.As(stat.Cause(), &late) || !late.Timeout() {
 		t.Errorf("%v", stat)
 	}
 }
@@ -768,33 +769,43 @@ func TestTheClientFindsASilentServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	stop := make(chan struct{})
-	defer close(stop)
-	wg.Go(func() { // passes the handshake on, and nothing more
-		in, err := ln.Accept()
-		if err != nil {
-			return
+	defer func() { close(stop); _ = ln.Close() }()
+	wg.Go(func() { // passes the handshakes on, and nothing more
+		for {
+			in, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer func() { _ = in.Close() }()
+				out, err := net.Dial("tcp", addr)
+				if err != nil {
+					return
+				}
+				defer func() { _ = out.Close() }()
+				b := make([]byte, 4096)
+				n, _ := in.Read(b)
+				_, _ = out.Write(b[:n])
+				n, _ = out.Read(b)
+				_, _ = in.Write(b[:n])
+				<-stop
+			})
 		}
-		defer func() { _ = in.Close() }()
-		out, err := net.Dial("tcp", addr)
-		if err != nil {
-			return
-		}
-		defer func() { _ = out.Close() }()
-		b := make([]byte, 4096)
-		n, _ := in.Read(b)
-		_, _ = out.Write(b[:n])
-		n, _ = out.Read(b)
-		_, _ = in.Write(b[:n])
-		<-stop
 	})
 	c := newTestClient(t, "/", drpc.EndpointConfig{})
-	c.SetOptions(DialOptions{Ping: Ping{Interval: 10 * time.Millisecond, Timeout: 20 * time.Millisecond}})
-	sess := dial(t, c, ln.Addr().String())
-	stat := sess.Call("/echo", []byte("x"), nil).Status()
+	call := func(timeout time.Duration) *drpc.Status {
+		c.SetOptions(DialOptions{Ping: Ping{Interval: 10 * time.Millisecond, Timeout: timeout}})
+		return dial(t, c, ln.Addr().String()).Call("/echo", []byte("x"), nil).Status()
+	}
+	timeout := 20 * time.Millisecond
+	stat := call(timeout)
+	for drpc.NotExecuted(stat) && timeout < soon { // a busy machine may find the session at its end before the call
+		timeout *= 2
+		stat = call(timeout)
+	}
 	if stat.Code() != drpc.CodeConnClosed || !errors.Is(stat.Cause(), ErrSilent) {
 		t.Errorf("%v", stat)
 	}
