@@ -16,6 +16,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/plugin/event"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/eventbus"
+	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -87,7 +88,8 @@ func TestEveryEventIsPublished(t *testing.T) {
 	t.Parallel()
 	there, here := eventbus.New("there"), eventbus.New("here")
 	dThere, dHere := keep(t, there), keep(t, here)
-	srv := peertest.Endpoint(t, drpc.EndpointConfig{}, event.NewEventPlugin(there))
+	cfg := drpc.EndpointConfig{ListenPort: porttest.Free(t)} // which nobody else gets after the Close
+	srv := peertest.Endpoint(t, cfg, event.NewEventPlugin(there))
 	drpc.HandleCall(srv, "/call", func(drpc.CallCtx, *string) (string, *drpc.Status) { return "x", nil })
 	drpc.HandlePush(srv, "/push", func(drpc.PushCtx, *string) *drpc.Status { return nil })
 	addr := peertest.Serve(t, srv, rawproto.RawProtoFunc)
