@@ -74,8 +74,8 @@ type Outcome struct {
 	Latencies *Hist
 }
 
-// Run makes every caller call again and again for that long, and returns when the last call under way has ended. The
-// first error ends it.
+// Run makes every caller call again and again for that long, once at least however late the system lets it begin, and
+// returns when the last call under way has ended. The first error ends it.
 func (l *Load) Run(d time.Duration) (Outcome, error) {
 	errs := make(chan error, len(l.callers))
 	var wg sync.WaitGroup
@@ -99,15 +99,17 @@ func (l *Load) Run(d time.Duration) (Outcome, error) {
 }
 
 func (c *caller) until(end time.Time) error {
-	for last := time.Now(); last.Before(end); {
+	for last := time.Now(); ; {
 		if err := c.once(); err != nil {
 			return err
 		}
 		now := time.Now()
 		c.hist.Record(now.Sub(last))
+		if !now.Before(end) {
+			return nil
+		}
 		last = now
 	}
-	return nil
 }
 
 // once calls and looks at what came back: its length and some of its bytes, which differ from caller to caller and all

@@ -104,6 +104,19 @@ func TestRunCountsEveryCall(t *testing.T) {
 	}
 }
 
+func TestEveryCallerCallsHoweverShortTheTime(t *testing.T) {
+	t.Parallel()
+	p, calls, _ := mirrors(func(body []byte, _ int64) ([]byte, error) { return slices.Clone(body), nil })
+	l, err := Open(p, "", Shape{Conns: 1, Callers: 3, Body: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := calls.Load()
+	if out, err := l.Run(0); err != nil || out.Calls != 3 || calls.Load() != before+3 {
+		t.Errorf("three callers made %d calls and counted %d, %v", calls.Load()-before, out.Calls, err)
+	}
+}
+
 func TestWhatIsNoEchoIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -75,11 +75,7 @@ func TestPeerThatFallsSilentIsGivenUp(t *testing.T) {
 	t.Parallel()
 	const idle = 2 * time.Second
 	pc := conntest.NewLossy(t)
-	ln, err := ServeConn(pc, fixed(development), Config{Idle: idle, Linger: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
+	ln := serve(t, pc, fixed(development), Config{Idle: idle, Linger: time.Millisecond})
 	client := dialTo(t, ln.Addr(), development, Config{Idle: idle, Linger: conntest.Patience})
 	conntest.Accept(t, ln)
 	var gone *quicgo.IdleTimeoutError

@@ -98,11 +98,7 @@ func TestConnectionHasOneStream(t *testing.T) {
 
 func TestListenerThatClosesLeavesItsConnectionsAlone(t *testing.T) {
 	t.Parallel()
-	ln, err := ServeConn(porttest.ListenUDP(t), fixed(development), Config{SilenceTimeout: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
+	ln := serve(t, porttest.ListenUDP(t), fixed(development), Config{SilenceTimeout: time.Hour})
 	client := dialTo(t, ln.Addr(), development, Config{})
 	server := conntest.Accept(t, ln)
 	unaccepted := dialTo(t, ln.Addr(), development, Config{})

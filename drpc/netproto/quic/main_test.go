@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"testing"
+	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 	"go.uber.org/goleak"
@@ -19,9 +20,22 @@ var development = &tls.Config{InsecureSkipVerify: true}
 
 func fixed(cfg *tls.Config) func() *tls.Config { return func() *tls.Config { return cfg } }
 
+// patient gives a configuration the time that a machine needs that is busy with something else, where the test says nothing.
+func patient(cfg Config) Config {
+	for _, field := range []*time.Duration{&cfg.Idle, &cfg.DialTimeout, &cfg.SilenceTimeout} {
+		setDefault(field, conntest.Patience)
+	}
+	return cfg
+}
+
 func listen(t testing.TB, config func() *tls.Config, cfg Config) *Listener {
 	t.Helper()
-	ln, err := ServeConn(conntest.PacketConn(t), config, cfg)
+	return serve(t, conntest.PacketConn(t), config, cfg)
+}
+
+func serve(t testing.TB, pc net.PacketConn, config func() *tls.Config, cfg Config) *Listener {
+	t.Helper()
+	ln, err := ServeConn(pc, config, patient(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +45,7 @@ func listen(t testing.TB, config func() *tls.Config, cfg Config) *Listener {
 
 func dialTo(t testing.TB, addr net.Addr, config *tls.Config, cfg Config) *Conn {
 	t.Helper()
-	conn, err := Dial(context.Background(), "udp", "", addr.String(), config, cfg)
+	conn, err := Dial(context.Background(), "udp", "", addr.String(), config, patient(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +65,7 @@ func rawDial(t testing.TB, addr net.Addr, protocols ...string) *quicgo.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), conntest.Patience)
 	defer cancel()
-	conn, err := quicgo.DialAddr(ctx, addr.String(), &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}, nil)
+	conn, err := quicgo.DialAddr(ctx, addr.String(), &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}, &quicgo.Config{HandshakeIdleTimeout: conntest.Patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestClientVerifiesUnlessInsecureIsAskedForByName(t *testing.T) {
 		"an address instead": {ln.Addr().String(), trusts, false},
 		"insecure":           {addr, development, true},
 	} {
-		conn, err := Dial(context.Background(), "udp4", "", c.addr, c.config, Config{})
+		conn, err := Dial(context.Background(), "udp4", "", c.addr, c.config, patient(Config{}))
 		var unverified *tls.CertificateVerificationError
 		switch {
 		case c.good && err != nil, !c.good && !errors.As(err, &unverified):
@@ -84,7 +84,7 @@ func TestClientsProveWhoTheyAreWhereAskedFor(t *testing.T) {
 	}), Config{})
 	trusts := &tls.Config{RootCAs: ca.Pool, ServerName: "localhost", MinVersion: tls.VersionTLS13}
 	// A client without certificate believes to be connected until the server has looked.
-	conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), trusts, Config{})
+	conn, err := Dial(context.Background(), "udp", "", ln.Addr().String(), trusts, patient(Config{}))
 	if err == nil {
 		_ = conn.SetReadDeadline(time.Now().Add(conntest.Patience))
 		_, err = conn.Read(make([]byte, 1))
