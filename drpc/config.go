@@ -40,7 +40,7 @@ type EndpointConfig struct {
 	ListenIP string `json:"listen_ip"`
 	// ListenPort is the port to listen on; 0 takes a free one.
 	ListenPort uint16 `json:"listen_port"`
-	// LocalIP is the address to dial from, "0.0.0.0" by default. For unix it is the path that the dialler binds.
+	// LocalIP is the address to dial from, "0.0.0.0" by default. For unix it is the path that the peer knows the dialler by.
 	LocalIP string `json:"local_ip"`
 	// LocalPort is the port to dial from; 0 takes a free one.
 	LocalPort uint16 `json:"local_port"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,6 +52,39 @@ func TestStdDialsWhatItListensOn(t *testing.T) {
 		_ = c.Close()
 		_ = peer.Close()
 		_ = ln.Close()
+	}
+}
+
+// A dialler with a path of its own dials again, although nobody has removed its file, and is known to its peer by it.
+func TestDiallerOfAUnixSocketKeepsItsName(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, network := range []string{"unix", "unixpacket"} {
+		dir := t.TempDir()
+		local := filepath.Join(dir, "c")
+		ln, err := (std{}).Listen(ctx, network, filepath.Join(dir, "s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			c, err := (std{}).Dial(ctx, network, local, ln.Addr().String())
+			if err != nil {
+				t.Fatalf("%s: %v", network, err)
+			}
+			peer, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := peer.RemoteAddr().String(); got != local {
+				t.Errorf("%s: the peer calls it %s", network, got)
+			}
+			_ = c.Close()
+			_ = peer.Close()
+		}
+		_ = ln.Close()
+		if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+			t.Errorf("%s: left are %v, %v", network, files, err)
+		}
 	}
 }
 

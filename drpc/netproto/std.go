@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"strings"
+
+	"github.com/osgochina/dmicro/internal/unixsocket"
 )
 
 func init() { Register(std{}) }
@@ -22,29 +24,30 @@ func (std) Listen(ctx context.Context, network, address string) (net.Listener, e
 }
 
 func (std) Dial(ctx context.Context, network, local, address string) (net.Conn, error) {
-	var d net.Dialer
-	if local != "" {
-		addr, err := localAddr(network, local)
-		if err != nil {
-			return nil, err
-		}
-		d.LocalAddr = addr
-		if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Port == 0 {
-			d.Control = portAtConnect
-		}
-	}
-	conn, err := d.DialContext(ctx, network, address)
+	conn, err := dial(ctx, network, local, address)
 	if err != nil || network != "unixpacket" {
 		return conn, err
 	}
 	return &seqConn{Conn: conn}, nil
 }
 
-func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
-
-func localAddr(network, local string) (net.Addr, error) {
-	if isUnix(network) {
-		return net.ResolveUnixAddr(network, local)
+func dial(ctx context.Context, network, local, address string) (net.Conn, error) {
+	var d net.Dialer
+	switch {
+	case local == "":
+	case isUnix(network):
+		return unixsocket.Dial(ctx, network, local, address)
+	default:
+		addr, err := net.ResolveTCPAddr(network, local)
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = addr
+		if addr.Port == 0 {
+			d.Control = portAtConnect
+		}
 	}
-	return net.ResolveTCPAddr(network, local)
+	return d.DialContext(ctx, network, address)
 }
+
+func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }

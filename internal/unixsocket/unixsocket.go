@@ -1,5 +1,5 @@
 // Package unixsocket binds unix sockets whose files are their owner's alone, over what a dead process left, and removes
-// nobody else's. Its functions may be called concurrently, by several processes too.
+// nobody else's; and it dials from sockets with a name. Its functions may be called concurrently, by several processes too.
 package unixsocket
 
 import "runtime"

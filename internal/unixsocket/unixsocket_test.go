@@ -122,6 +122,9 @@ func TestWhatIsInTheWayStays(t *testing.T) {
 			if ln, _, err := Bind(t.Context(), "unix", path); !errors.Is(err, syscall.EADDRINUSE) {
 				t.Errorf("%v, %v", ln, err)
 			}
+			if conn, err := Dial(t.Context(), "unix", path, path); !errors.Is(err, syscall.EADDRINUSE) {
+				t.Errorf("dialled from there: %v, %v", conn, err)
+			}
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
 				t.Errorf("%v, %v", after, err)
 			}

@@ -13,6 +13,12 @@ func Bind(ctx context.Context, network, path string) (net.Listener, string, erro
 	return ln, "", err
 }
 
+// Dial is that of package net: the file stays.
+func Dial(ctx context.Context, network, local, address string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.UnixAddr{Name: local, Net: network}}
+	return d.DialContext(ctx, network, address)
+}
+
 // Remove does nothing.
 func Remove(string, string) {}
 

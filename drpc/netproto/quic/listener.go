@@ -185,16 +185,14 @@ func (l *Listener) Close() error {
 	return err
 }
 
-func (l *Listener) endUnaccepted() error {
+func (l *Listener) endUnaccepted() (err error) {
 	for {
 		select {
 		case c := <-l.accepts:
 			c.peerDone.Store(true) // nothing was written: there is nothing to wait for
-			if err := c.Close(); err != nil {
-				return err
-			}
+			err = errors.Join(err, c.Close())
 		default:
-			return nil
+			return err
 		}
 	}
 }
