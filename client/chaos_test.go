@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
 )
@@ -185,7 +186,7 @@ func (f *field) done(s *chaosServer) int {
 func (f *field) loadComesBack(victim *chaosServer) {
 	f.t.Helper()
 	from := f.done(victim)
-	waitFor(f.t, "the load comes back to the server", func() bool { return f.done(victim) >= from+200 })
+	polltest.Until(f.t, "the load comes back to the server", func() bool { return f.done(victim) >= from+200 })
 }
 
 func (f *field) stop() {
@@ -215,7 +216,7 @@ func (f *field) kill(s *chaosServer) {
 	s.awaitEnd("")
 	// The registry knows of it only when its time to live is over: until then calls have to go elsewhere by themselves.
 	before := f.calls.Load()
-	waitFor(f.t, "the others go on", func() bool { return f.calls.Load() > before+1000 })
+	polltest.Until(f.t, "the others go on", func() bool { return f.calls.Load() > before+1000 })
 	s.start()
 	if err := f.nodes.Deregister(entry(dead)); err != nil {
 		f.t.Error(err)
@@ -230,9 +231,9 @@ func (f *field) freeze(s *chaosServer) {
 		sess, ok := f.client.Endpoint().GetSession(s.address())
 		return !ok || !sess.Health()
 	}
-	waitFor(f.t, "the frozen server is found", sessionCut)
+	polltest.Until(f.t, "the frozen server is found", sessionCut)
 	before := f.calls.Load()
-	waitFor(f.t, "the others go on", func() bool { return f.calls.Load() > before+1000 })
+	polltest.Until(f.t, "the others go on", func() bool { return f.calls.Load() > before+1000 })
 	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		f.t.Error(err)
 	}

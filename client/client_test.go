@@ -11,6 +11,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/selector"
 )
@@ -203,11 +204,11 @@ func TestLastNodeLeavesAndReturns(t *testing.T) {
 	if err := r.Deregister(entry(n.addr)); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "calls fail at once", func() bool {
+	polltest.Until(t, "calls fail at once", func() bool {
 		return errors.Is(c.Call("/echo", "", nil).Status().Cause(), selector.ErrNotFound)
 	})
 	enlist(t, r, n.addr)
-	waitFor(t, "calls work again", func() bool { return c.Call("/echo", "", nil).Status() == nil })
+	polltest.Until(t, "calls work again", func() bool { return c.Call("/echo", "", nil).Status() == nil })
 }
 
 func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
@@ -228,7 +229,7 @@ func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
 	if err := r.Deregister(entry(n.addr)); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the node is forgotten", func() bool { _, ok := c.pool.byAddr.Load(n.addr); return !ok })
+	polltest.Until(t, "the node is forgotten", func() bool { _, ok := c.pool.byAddr.Load(n.addr); return !ok })
 	for range 20 {
 		echo(t, c)
 	}
@@ -237,7 +238,7 @@ func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
 	if cmd.Status() != nil || reply != "done" {
 		t.Errorf("%q, %v", reply, cmd.Status())
 	}
-	waitFor(t, "the session is closed", func() bool { return n.CountSession() == 0 })
+	polltest.Until(t, "the session is closed", func() bool { return n.CountSession() == 0 })
 	if n.calls.Load() != 0 {
 		t.Errorf("%d calls went to the node that had left", n.calls.Load())
 	}
@@ -305,7 +306,7 @@ func TestEveryNodeGetsABroadcast(t *testing.T) {
 	if replies, stat = c.PushAll("/news", "today"); stat != nil || len(replies) != 6 {
 		t.Fatalf("%d replies, %v", len(replies), stat)
 	}
-	waitFor(t, "all have the news", func() bool { return pushed.Load() == 5 })
+	polltest.Until(t, "all have the news", func() bool { return pushed.Load() == 5 })
 }
 
 func TestCloseWaitsAndRefuses(t *testing.T) {
@@ -327,7 +328,7 @@ func TestCloseWaitsAndRefuses(t *testing.T) {
 		c.Close()
 		close(closed)
 	}()
-	waitFor(t, "calls are refused", func() bool {
+	polltest.Until(t, "calls are refused", func() bool {
 		stat := c.Call("/echo", "", nil).Status()
 		return stat.Code() == drpc.CodeWrongConn && stat.Msg() == "client is closed" && drpc.NotExecuted(stat)
 	})
@@ -462,7 +463,7 @@ func TestClientEndsWithItsContext(t *testing.T) {
 	c := newClientOf(t, listed(t, n.addr), OptContext(ctx))
 	echo(t, c)
 	cancel()
-	waitFor(t, "the client has closed", func() bool { return n.CountSession() == 0 })
+	polltest.Until(t, "the client has closed", func() bool { return n.CountSession() == 0 })
 }
 
 func TestCloseWhileCalling(t *testing.T) {
@@ -489,7 +490,7 @@ func TestCloseWhileCalling(t *testing.T) {
 				}
 			})
 		}
-		waitFor(t, "calls are made", func() bool { return n.calls.Load() > 10 })
+		polltest.Until(t, "calls are made", func() bool { return n.calls.Load() > 10 })
 		c.Close()
 		wg.Wait()
 	}
@@ -531,7 +532,7 @@ func TestCloseFromAHandlerDoesNotWaitForItself(t *testing.T) {
 	echo(t, c)
 	n.RangeSession(func(sess drpc.Session) bool { return sess.Push("/bye", "").OK() })
 	<-closed
-	waitFor(t, "the session has ended", func() bool { return n.CountSession() == 0 })
+	polltest.Until(t, "the session has ended", func() bool { return n.CountSession() == 0 })
 }
 
 func TestDefaultRegistryIsWhatIsUsedWithoutAny(t *testing.T) {

@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
@@ -23,16 +23,6 @@ func TestMain(m *testing.M) {
 	}
 	logger.SetLevel(logger.LevelCritical) // failures are caused on purpose
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
-}
-
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }
 
 // node is a server of the service.
@@ -63,7 +53,7 @@ func newNode(t testing.TB, plugins ...drpc.Plugin) *node {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	waitFor(t, "the node listens", func() bool { return len(e.Addrs()) > 0 })
+	polltest.Until(t, "the node listens", func() bool { return len(e.Addrs()) > 0 })
 	n.addr = e.Addrs()[0].String()
 	return n
 }

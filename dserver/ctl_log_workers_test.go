@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -16,13 +17,13 @@ func TestLogOfTheMasterHasTheLinesOfItsWorkers(t *testing.T) {
 	p := e.serve()
 	log := e.begin("ctl", "log", "-l", "warn")
 	line := regexp.MustCompile(`\[WARN\] user: chat \d+ .* of (\d+)\n`)
-	waitFor(t, "lines of the worker", func() bool { return len(line.FindAllString(log.out.String(), 3)) == 3 })
+	polltest.Until(t, "lines of the worker", func() bool { return len(line.FindAllString(log.out.String(), 3)) == 3 })
 	if strings.Contains(log.out.String(), "[INFO]") {
 		t.Errorf("a level below the one that was asked for:\n%s", log.out.String())
 	}
 	before := line.FindStringSubmatch(log.out.String())[1]
 	e.run("ctl", "reload", "UserBox").want(t, codeOK)
-	waitFor(t, "lines of the next worker", func() bool {
+	polltest.Until(t, "lines of the next worker", func() bool {
 		for _, m := range line.FindAllStringSubmatch(log.out.String(), -1) {
 			if m[1] != before {
 				return true

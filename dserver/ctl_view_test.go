@@ -10,6 +10,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // caller is a client of the sandbox with the trait "serve".
@@ -17,7 +18,7 @@ func caller(t *testing.T, p *process) drpc.Session {
 	t.Helper()
 	p.waitOutput("serving at ")
 	addr := regexp.MustCompile(`serving at (\S+);`)
-	waitFor(t, "the address", func() bool { return addr.MatchString(p.out.String()) })
+	polltest.Until(t, "the address", func() bool { return addr.MatchString(p.out.String()) })
 	ep, err := drpc.New(drpc.EndpointConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func TestSessionsAndRoutesOfTheApplicationAreListed(t *testing.T) {
 	}()
 	me := sess.LocalAddr().String()
 	var sessions ctlSessions
-	waitFor(t, "the call to be at work", func() bool {
+	polltest.Until(t, "the call to be at work", func() bool {
 		r := e.run("ctl", "sessions", "--json")
 		if err := json.Unmarshal([]byte(r.out), &sessions); err != nil {
 			t.Fatalf("%v: %s", err, r.out+r.err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // traitInit makes a netApp mount the /proc of its pid namespace, as it is in a container.
@@ -35,7 +37,7 @@ func (e *testEnv) beginAsInit(t *testing.T) *process {
 	if err != nil {
 		t.Skip("namespaces are not allowed here: ", err)
 	}
-	waitFor(t, "a word of the application", func() bool { return strings.Contains(p.out.String(), "\n") })
+	polltest.Until(t, "a word of the application", func() bool { return strings.Contains(p.out.String(), "\n") })
 	if strings.Contains(p.out.String(), "no /proc:") {
 		t.Skip(p.out.String())
 	}
@@ -71,14 +73,14 @@ func TestOrphansAreReaped(t *testing.T) {
 				t.Fatal(stat)
 			}
 			orphan := 0
-			waitFor(t, "the orphan to have another parent", func() bool {
+			polltest.Until(t, "the orphan to have another parent", func() bool {
 				orphan = childNamed(p.Process.Pid, "sleep")
 				return orphan != 0
 			})
 			if err := syscall.Kill(orphan, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			waitFor(t, "the orphan to be reaped", func() bool { return !listed(orphan) })
+			polltest.Until(t, "the orphan to be reaped", func() bool { return !listed(orphan) })
 			if _, stat := c.do("/work/do", "x"); !stat.OK() {
 				t.Error("after that:", stat)
 			}

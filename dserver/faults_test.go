@@ -22,6 +22,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // A handler that takes longer than the limit is cut at the limit, and the log says how many calls that concerns.
@@ -42,7 +43,7 @@ func TestDrainLimitCutsWhatTakesTooLong(t *testing.T) {
 				_, stat := c.do("/work/wait", 30_000)
 				result <- stat
 			}()
-			waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+			polltest.Until(t, "the call", func() bool { return e.count("wait") == 1 })
 			began := time.Now()
 			how(e)
 			if code := p.wait(); code != codeFailed {
@@ -83,7 +84,7 @@ func TestDescriptorsStayOverManyReloads(t *testing.T) {
 	for range reloads {
 		before := e.generation()
 		e.run("reload").want(t, codeOK)
-		waitFor(t, "the old process to leave", func() bool { return !alive(before) })
+		polltest.Until(t, "the old process to leave", func() bool { return !alive(before) })
 		if pid, stat := c.do("/work/do", "x"); !stat.OK() || pid != e.generation() {
 			t.Fatal(pid, stat)
 		}
@@ -171,7 +172,7 @@ func TestIdleWebsocketsAreClosedAtTheLimitAndGenerationsAreFew(t *testing.T) {
 		e.run("reload").want(t, codeOK)
 		most = max(most, e.processes())
 	}
-	waitFor(t, "the old processes to leave", func() bool { return e.processes() == 1 })
+	polltest.Until(t, "the old processes to leave", func() bool { return e.processes() == 1 })
 	if leaving.Load() < int64(conns) || wrong.Load() > 0 {
 		t.Errorf("%d connections were closed with 1001, %d otherwise", leaving.Load(), wrong.Load())
 	}
@@ -245,7 +246,7 @@ func TestSessionsOverUDPAreBackAfterAReload(t *testing.T) {
 			for n := range 3 {
 				e.run("reload").want(t, codeOK)
 				began := time.Now()
-				waitFor(t, "the next process to answer", func() bool {
+				polltest.Until(t, "the next process to answer", func() bool {
 					ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 					defer cancel()
 					var pid int
@@ -280,7 +281,7 @@ func TestCallsOverQUICThatHaveBegunAreAnsweredByTheOldProcess(t *testing.T) {
 		pid, stat := c.do("/work/wait", 3000)
 		slow <- answer{pid, stat}
 	}()
-	waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+	polltest.Until(t, "the call", func() bool { return e.count("wait") == 1 })
 	e.run("reload").want(t, codeOK)
 	if a := <-slow; !a.stat.OK() || a.pid != p.Process.Pid {
 		t.Errorf("process %d has answered, %v", a.pid, a.stat)

@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // load is calls that go on while an application is reloaded. Each has an id; what the application has executed is
@@ -85,7 +86,7 @@ func (l *load) some() {
 		before[kind] = n.Load()
 	}
 	for kind, n := range l.count {
-		waitFor(l.t, "calls of "+kind, func() bool { return n.Load() >= before[kind]+10 || l.t.Failed() })
+		polltest.Until(l.t, "calls of "+kind, func() bool { return n.Load() >= before[kind]+10 || l.t.Failed() })
 	}
 }
 

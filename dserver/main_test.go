@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -366,7 +367,7 @@ func (e *testEnv) serve(args ...string) *process {
 
 func (p *process) waitOutput(text string) {
 	p.t.Helper()
-	waitFor(p.t, fmt.Sprintf("output %q", text), func() bool {
+	polltest.Until(p.t, fmt.Sprintf("output %q", text), func() bool {
 		if strings.Contains(p.out.String(), text) {
 			return true
 		}
@@ -391,14 +392,11 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(polltest.Patience):
 		p.t.Fatalf("the process does not end:\n%s", p.out.String())
 	}
 	return p.ProcessState.ExitCode()
 }
-
-// patience is how long a test waits for what must happen: long, because tests share the machine with others.
-const patience = time.Minute
 
 // soak reports whether the long form of a test is asked for.
 func soak() bool { return os.Getenv("DMICRO_SOAK") != "" }
@@ -412,15 +410,6 @@ func wantPrompt(t *testing.T, what string, took, limit time.Duration) {
 	}
 	if took > limit {
 		t.Errorf("%s took %v, the limit is %v", what, took, limit)
-	}
-}
-
-func waitFor(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
 	}
 }
 

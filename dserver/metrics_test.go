@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/metrics"
 	"github.com/osgochina/dmicro/metrics/prometheus"
 )
@@ -128,13 +129,13 @@ const (
 // waitPage waits until the page is there.
 func (e *figuresEnv) waitPage() {
 	e.t.Helper()
-	waitFor(e.t, "the page", func() bool { _, err := e.look(); return err == nil })
+	polltest.Until(e.t, "the page", func() bool { _, err := e.look(); return err == nil })
 }
 
 // waitCalls waits until so many calls are on the page, and fails if there are ever fewer than before.
 func (e *figuresEnv) waitCalls(before, want float64) {
 	e.t.Helper()
-	waitFor(e.t, fmt.Sprintf("%v calls on the page", want), func() bool {
+	polltest.Until(e.t, fmt.Sprintf("%v calls on the page", want), func() bool {
 		n := e.figure(callsSeries)
 		if n < before || n > want {
 			e.t.Fatalf("%v calls on the page, after %v and with %v made", n, before, want)
@@ -171,18 +172,18 @@ func TestMasterShowsTheSumOfItsWorkers(t *testing.T) {
 	}
 	e.waitCalls(0, 8)
 	hold, lost := dialApp(t, "tcp", e.peers["tally"]), dialApp(t, "tcp", e.peers["count"])
-	waitFor(t, "the sessions", func() bool { return e.figure(sessionsSeries) == 2 })
+	polltest.Until(t, "the sessions", func() bool { return e.figure(sessionsSeries) == 2 })
 
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	_ = lost.ep.Close()
 	e.waitCalls(8, 8)
-	waitFor(t, "another worker", func() bool { pid := e.workers()["countBox"]; return pid != 0 && pid != first })
+	polltest.Until(t, "another worker", func() bool { pid := e.workers()["countBox"]; return pid != 0 && pid != first })
 	e.waitCalls(8, 8)
 	e.callOnce("count", 2)
 	e.waitCalls(8, 10)
-	waitFor(t, "the gauges of the dead worker to go", func() bool { return e.figure(sessionsSeries) == 1 })
+	polltest.Until(t, "the gauges of the dead worker to go", func() bool { return e.figure(sessionsSeries) == 1 })
 	_ = hold.ep.Close()
 
 	// Nobody looks between the calls and the end of the workers that executed them.
@@ -191,7 +192,7 @@ func TestMasterShowsTheSumOfItsWorkers(t *testing.T) {
 	before := e.workers()
 	e.run("reload").want(t, codeOK)
 	e.waitCalls(10, 18)
-	waitFor(t, "the old workers to leave", func() bool { return !alive(before["countBox"]) && !alive(before["tallyBox"]) })
+	polltest.Until(t, "the old workers to leave", func() bool { return !alive(before["countBox"]) && !alive(before["tallyBox"]) })
 	e.waitCalls(18, 18)
 	e.callOnce("tally", 1)
 	e.waitCalls(18, 19)
@@ -283,7 +284,7 @@ func TestPageOfASingleProcessIsThereThroughAReload(t *testing.T) {
 		}
 	})
 	e.run("reload").want(t, codeOK)
-	waitFor(t, "the old process to leave", func() bool { return !alive(old) })
+	polltest.Until(t, "the old process to leave", func() bool { return !alive(old) })
 	close(over)
 	wg.Wait()
 	e.callOnce("count", 1)
@@ -430,7 +431,7 @@ func TestSnapshotThatHangsHoldsNobodyUp(t *testing.T) {
 		t.Error("there were last figures")
 	}
 	close(free)
-	waitFor(t, "the snapshot to end", func() bool { return len(w.turn) == 0 })
+	polltest.Until(t, "the snapshot to end", func() bool { return len(w.turn) == 0 })
 }
 
 func TestPageFollowsWhatWorkersHave(t *testing.T) {
@@ -444,7 +445,7 @@ func TestPageFollowsWhatWorkersHave(t *testing.T) {
 	e.run("ctl", "stop", "count").want(t, codeOK)
 	e.waitCalls(4, 4)
 	e.run("ctl", "stop", "tally").want(t, codeOK)
-	waitFor(t, "the page to be taken down", func() bool { _, err := e.look(); return errors.Is(err, syscall.ECONNREFUSED) })
+	polltest.Until(t, "the page to be taken down", func() bool { _, err := e.look(); return errors.Is(err, syscall.ECONNREFUSED) })
 	e.run("ctl", "start", "tally").want(t, codeOK)
 	e.waitPage()
 	e.waitCalls(4, 4)
@@ -493,7 +494,7 @@ func TestSumNeverGoesBackWhateverHappensToWorkers(t *testing.T) {
 	c := dialApp(t, "tcp", e.peers["count"])
 	for round := range 6 {
 		var pid int
-		waitFor(t, "a worker to answer", func() bool {
+		polltest.Until(t, "a worker to answer", func() bool {
 			got, stat := c.do("/work/do", "x")
 			pid = got
 			return stat.OK()
@@ -506,7 +507,7 @@ func TestSumNeverGoesBackWhateverHappensToWorkers(t *testing.T) {
 		case 2:
 			_ = syscall.Kill(pid, syscall.SIGTERM)
 		}
-		waitFor(t, "the worker to end", func() bool { return !alive(pid) })
+		polltest.Until(t, "the worker to end", func() bool { return !alive(pid) })
 	}
 	close(over)
 	wg.Wait()

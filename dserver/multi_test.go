@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // freePort returns a port that nobody listens on, outside of the range from which the system chooses ports.
@@ -137,7 +139,7 @@ func TestServicesAreReloadedOneByOneAndTogether(t *testing.T) {
 			if len(all) != 3 || all["WebBox"] == after["WebBox"] || all["TcpBox"] == after["TcpBox"] || e.generation() != p.Process.Pid {
 				t.Errorf("all: before %v, after %v", after, all)
 			}
-			waitFor(t, "the old workers to leave", func() bool { return !alive(before["TcpBox"]) && !alive(after["WebBox"]) })
+			polltest.Until(t, "the old workers to leave", func() bool { return !alive(before["TcpBox"]) && !alive(after["WebBox"]) })
 			e.sets("setup", "fail")
 			e.run("reload", "TcpBox").want(t, codeFailed, "no database")
 			now := e.workers()
@@ -145,7 +147,7 @@ func TestServicesAreReloadedOneByOneAndTogether(t *testing.T) {
 				t.Errorf("after a reload that failed: %v, before %v", now, all)
 			}
 			e.sets("setup", "")
-			waitFor(t, "the service to be there", func() bool { return e.workers()["TcpBox"] != 0 })
+			polltest.Until(t, "the service to be there", func() bool { return e.workers()["TcpBox"] != 0 })
 			e.run("stop").want(t, codeOK)
 		})
 	}
@@ -205,10 +207,10 @@ func TestWorkerThatWasReplacedAcceptsNothingMore(t *testing.T) {
 	e.sets("http", "stay") // which that request does until this changes
 	stays := make(chan int, 1)
 	go func() { stays <- get("stay") }()
-	waitFor(t, "the request that stays", func() bool { return e.count("stay") == 1 })
+	polltest.Until(t, "the request that stays", func() bool { return e.count("stay") == 1 })
 	e.run("reload", "http").want(t, codeOK)
 	row := 0
-	waitFor(t, "many answers of the next worker in a row", func() bool {
+	polltest.Until(t, "many answers of the next worker in a row", func() bool {
 		if row++; get("x") == old {
 			row = 0
 		}
@@ -242,14 +244,14 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		waitFor(t, "another worker to answer", func() bool {
+		polltest.Until(t, "another worker to answer", func() bool {
 			got, stat := c.do("/work/do", "y")
 			return stat.OK() && got != old
 		})
 		took := time.Since(began)
 		wantPrompt(t, "serving again", took, 2*time.Second)
 		t.Logf("served again after %v", took)
-		waitFor(t, "the socket of the dead one to go", func() bool {
+		polltest.Until(t, "the socket of the dead one to go", func() bool {
 			_, err := os.Lstat(workerSocket(e.runDir(), old))
 			return os.IsNotExist(err)
 		})
@@ -273,7 +275,7 @@ func TestFrozenWorkerIsFoundAndReplaced(t *testing.T) {
 	if err := syscall.Kill(old, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "another worker", func() bool {
+	polltest.Until(t, "another worker", func() bool {
 		pid := e.workers()["TcpBox"]
 		return pid != 0 && pid != old && !alive(old)
 	})
@@ -290,7 +292,7 @@ func TestCrashLoopEndsInFatalAndSiblingsServeOn(t *testing.T) {
 	if err := syscall.Kill(e.workers()["TcpBox"], syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "Fatal", func() bool {
+	polltest.Until(t, "Fatal", func() bool {
 		return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal")
 	})
 	e.run("ctl", "ps").want(t, codeOK, "no database")
@@ -301,7 +303,7 @@ func TestCrashLoopEndsInFatalAndSiblingsServeOn(t *testing.T) {
 		t.Error("a sibling was replaced")
 	}
 	e.run("ctl", "start", "TcpBox").want(t, codeFailed, "no database")
-	waitFor(t, "Fatal again", func() bool {
+	polltest.Until(t, "Fatal again", func() bool {
 		return strings.Contains(e.run("ctl", "ps").out, "│ TcpBox      │ tcp         │ Fatal")
 	})
 	e.sets("setup", "")
@@ -325,7 +327,7 @@ func TestWorkersOfAKilledMasterLeaveAndStartWorksAtOnce(t *testing.T) {
 			gone := make(chan time.Duration, 1)
 			go func() {
 				defer func() { gone <- time.Since(began) }()
-				for time.Since(began) < patience && (alive(pids["TcpBox"]) || alive(pids["WebBox"]) || alive(pids["HTTPBox"])) {
+				for time.Since(began) < polltest.Patience && (alive(pids["TcpBox"]) || alive(pids["WebBox"]) || alive(pids["HTTPBox"])) {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}()
@@ -335,7 +337,7 @@ func TestWorkersOfAKilledMasterLeaveAndStartWorksAtOnce(t *testing.T) {
 			took := <-gone
 			wantPrompt(t, "the workers' leave", took, 2*time.Second)
 			t.Logf("the workers had left after %v", took)
-			waitFor(t, "all new workers", func() bool { return len(e.workers()) == 3 })
+			polltest.Until(t, "all new workers", func() bool { return len(e.workers()) == 3 })
 			if strings.Contains(second.out.String(), "failed:") {
 				t.Errorf("a worker did not come up at once:\n%s", second.out.String())
 			}
@@ -357,7 +359,7 @@ func TestStopEndsWhatWorkersHaveStarted(t *testing.T) {
 		t.Fatal(grandchild, stat)
 	}
 	e.run("stop").want(t, codeOK)
-	waitFor(t, "the grandchild to end", func() bool { return !alive(grandchild) })
+	polltest.Until(t, "the grandchild to end", func() bool { return !alive(grandchild) })
 }
 
 func TestSecondSignalEndsTheMasterAndItsWorkersAtOnce(t *testing.T) {
@@ -368,14 +370,14 @@ func TestSecondSignalEndsTheMasterAndItsWorkersAtOnce(t *testing.T) {
 	pid := e.workers()["TcpBox"]
 	c := dialApp(t, "tcp", e.addr("tcp"))
 	go c.do("/work/wait", 60_000)
-	waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+	polltest.Until(t, "the call", func() bool { return e.count("wait") == 1 })
 	p.signal(syscall.SIGTERM)
 	p.waitOutput("stopping")
 	p.signal(syscall.SIGTERM)
 	if code := p.wait(); code != 128+int(syscall.SIGTERM) {
 		t.Errorf("exit code %d\n%s", code, p.out.String())
 	}
-	waitFor(t, "the worker to end", func() bool { return !alive(pid) })
+	polltest.Until(t, "the worker to end", func() bool { return !alive(pid) })
 }
 
 // count returns how often an id was executed.
@@ -443,9 +445,9 @@ func TestWorkerThatIsStoppingLeavesEarlierWhenItsMasterDies(t *testing.T) {
 	pid := e.workers()["TcpBox"]
 	c := dialApp(t, "tcp", e.addr("tcp"))
 	go c.do("/work/wait", 60_000)
-	waitFor(t, "the call", func() bool { return e.count("wait") == 1 })
+	polltest.Until(t, "the call", func() bool { return e.count("wait") == 1 })
 	p.signal(syscall.SIGTERM)
 	p.waitOutput("stopping")
 	p.signal(syscall.SIGKILL)
-	waitFor(t, "the worker to end", func() bool { return !alive(pid) })
+	polltest.Until(t, "the worker to end", func() bool { return !alive(pid) })
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket"
 	"github.com/osgochina/dmicro/graceful"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -335,7 +336,7 @@ func (e *testEnv) sets(name, what string) {
 // addr waits for an address that the application has announced.
 func (e *testEnv) addr(kind string) (addr string) {
 	e.t.Helper()
-	waitFor(e.t, "the address of "+kind, func() bool {
+	polltest.Until(e.t, "the address of "+kind, func() bool {
 		text, err := os.ReadFile(filepath.Join(e.dir, "addr."+kind))
 		addr = string(text)
 		return err == nil

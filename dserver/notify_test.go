@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // The service manager learns of every step, in both process models.
@@ -44,7 +46,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 			e.serve()
 			e.run("reload").want(t, codeOK)
 			e.run("stop").want(t, codeOK)
-			waitFor(t, "the last notification", func() bool {
+			polltest.Until(t, "the last notification", func() bool {
 				mu.Lock()
 				defer mu.Unlock()
 				return strings.Contains(told.String(), "STOPPING=1")

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func (e *testEnv) runDir() string {
@@ -510,7 +512,7 @@ func TestCtlLogStreamsInOrderUntilInterrupted(t *testing.T) {
 	e.serve()
 	log := e.begin("ctl", "log", "--level", "warning")
 	log.waitOutput("printing the server's log")
-	waitFor(t, "twenty lines", func() bool { return strings.Count(log.out.String(), "chat ") >= 20 })
+	polltest.Until(t, "twenty lines", func() bool { return strings.Count(log.out.String(), "chat ") >= 20 })
 	began := time.Now()
 	log.signal(syscall.SIGINT)
 	if code := log.wait(); code != codeOK {
@@ -541,7 +543,7 @@ func TestCtlLogFiltersByLevelAndPrintsJSON(t *testing.T) {
 	e.serve()
 	log := e.begin("ctl", "log", "-l", "error", "--json")
 	debug := e.begin("ctl", "log", "--json")
-	waitFor(t, "lines of every level", func() bool { return strings.Count(debug.out.String(), "chat") > 20 })
+	polltest.Until(t, "lines of every level", func() bool { return strings.Count(debug.out.String(), "chat") > 20 })
 	log.signal(syscall.SIGTERM)
 	log.wait()
 	if strings.Contains(log.out.String(), "chat") {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // generation is a process of an application that another one has started.
@@ -96,7 +97,7 @@ func TestReloadPutsANewProcessInThePlaceOfTheOldOne(t *testing.T) {
 	}
 	e.run("start").want(t, codeFailed, fmt.Sprintf("[%d] is already running", pid))
 	e.run("ctl", "reload").want(t, codeOK, "reloaded")
-	waitFor(t, "the third generation", func() bool { return e.generation() != pid })
+	polltest.Until(t, "the third generation", func() bool { return e.generation() != pid })
 	e.run("stop").want(t, codeOK, "stopped in")
 	e.wantNoFiles()
 	if _, err := os.Lstat(filepath.Join(e.dir, "calls.sock")); !errors.Is(err, fs.ErrNotExist) {
@@ -236,7 +237,7 @@ func TestStopAmidAReloadEndsTheSuccessorToo(t *testing.T) {
 		}
 	}
 	e.run("status").want(t, codeNotRunning)
-	waitFor(t, "the successor to be gone", func() bool { return !alive(successor) })
+	polltest.Until(t, "the successor to be gone", func() bool { return !alive(successor) })
 	e.wantNoFiles()
 }
 
@@ -253,12 +254,12 @@ func TestStopAtAnyTimeOfAReloadLeavesNobodyBehind(t *testing.T) {
 		p := e.serve()
 		p.signal(syscall.SIGUSR2)
 		if round%2 == 1 { // between the hand-over and the end of the old process, and not before
-			waitFor(t, "the successor", func() bool { return e.generation() != p.Process.Pid })
+			polltest.Until(t, "the successor", func() bool { return e.generation() != p.Process.Pid })
 		}
 		e.run("stop").want(t, codeOK, "stopped in")
 		e.run("status").want(t, codeNotRunning)
 		p.wait()
-		waitFor(t, "everybody to be gone", func() bool { return e.processes() == 0 })
+		polltest.Until(t, "everybody to be gone", func() bool { return e.processes() == 0 })
 		e.wantNoFiles()
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // tlsApp is an application that listens with the certificate of files, and the authorities that they may come from.
@@ -98,7 +99,7 @@ func TestCertificateIsRenewedDuringAReload(t *testing.T) {
 		}
 		slow <- stat
 	}()
-	waitFor(t, "the call", func() bool { return a.count("wait") == 1 })
+	polltest.Until(t, "the call", func() bool { return a.count("wait") == 1 })
 	a.sets("setup", "")
 	(<-reloaded).want(t, codeOK)
 	if stat := <-slow; !stat.OK() {
@@ -106,7 +107,7 @@ func TestCertificateIsRenewedDuringAReload(t *testing.T) {
 	}
 	next := a.generation()
 	a.answers(a.renewed, next)
-	waitFor(t, "the session to be on the next process", func() bool {
+	polltest.Until(t, "the session to be on the next process", func() bool {
 		pid, stat := stays.do("/work/do", "y")
 		if !stat.OK() {
 			t.Fatalf("the session that was there before: %v", stat)

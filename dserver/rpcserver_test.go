@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/server"
 )
 
@@ -67,11 +68,7 @@ func TestServerRunsInASandbox(t *testing.T) {
 	box := &rpcBox{srv: s}
 	ended := make(chan error, 1)
 	go func() { ended <- box.Setup() }()
-	for deadline := time.Now().Add(30 * time.Second); len(s.Addrs()) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the server does not listen")
-		}
-	}
+	polltest.Until(t, "the server listens", func() bool { return len(s.Addrs()) > 0 })
 	e, err := drpc.New(drpc.EndpointConfig{})
 	if err != nil {
 		t.Fatal(err)

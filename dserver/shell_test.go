@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // terminal is a shell in a real terminal.
@@ -66,7 +68,7 @@ func (term *terminal) expect(text string) {
 		}
 		return i >= 0
 	}
-	for deadline := time.Now().Add(patience); !shown(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(polltest.Patience); !shown(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			how := "the shell runs"
 			select {
@@ -90,7 +92,7 @@ func (term *terminal) wait() int {
 	term.t.Helper()
 	select {
 	case <-term.done:
-	case <-time.After(patience):
+	case <-time.After(polltest.Patience):
 		term.t.Fatalf("the shell does not end:\n%q", term.out.String())
 	}
 	return term.cmd.ProcessState.ExitCode()

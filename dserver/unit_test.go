@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // fakeSandbox is a sandbox made of functions.
@@ -117,7 +119,7 @@ func TestFailedSetup(t *testing.T) {
 			s := serverWith(t, box)
 			u := s.unit("b")
 			var failure error
-			waitFor(t, "Setup to return", func() (done bool) { done, failure = u.settledNow(); return done })
+			polltest.Until(t, "Setup to return", func() (done bool) { done, failure = u.settledNow(); return done })
 			if failure == nil || failure.Error() != tt.says {
 				t.Fatalf("outcome %v, want %q", failure, tt.says)
 			}

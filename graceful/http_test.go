@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // A server that leaves answers what is on its way: requests on new connections and on kept ones.
@@ -64,12 +66,12 @@ func TestDrainAnswersRequestsOnTheirWay(t *testing.T) {
 		defer drain.mu.Unlock()
 		return len(drain.conns) == 3
 	}
-	poll(t, "the connections to be accepted", drainKnows)
+	polltest.Until(t, "the connections to be accepted", drainKnows)
 	_ = ln.Close()
 	<-served
 	waited := make(chan error, 1)
 	go func() { waited <- drain.Wait(context.Background()) }()
-	poll(t, "the drain", drain.Leaving)
+	polltest.Until(t, "the drain", drain.Leaving)
 	for name, resp := range map[string]*http.Response{"kept": request(kept, keptIn), "fresh": request(fresh, freshIn)} {
 		if resp.StatusCode != http.StatusOK || !resp.Close {
 			t.Errorf("%s connection: %s, close %v", name, resp.Status, resp.Close)
@@ -107,15 +109,6 @@ type oneConn struct{ conn net.Conn }
 func (l oneConn) Accept() (net.Conn, error) { return l.conn, nil }
 func (l oneConn) Close() error              { return nil }
 func (l oneConn) Addr() net.Addr            { return l.conn.LocalAddr() }
-
-func poll(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
 
 // lateConn is a listener whose Accept has a connection in its hands when the drain begins.
 type lateConn struct {
@@ -238,7 +231,7 @@ func TestDrainEndsUnderLoadAndAnswersWhatWasExecuted(t *testing.T) {
 			}
 		})
 	}
-	poll(t, "requests", func() bool {
+	polltest.Until(t, "requests", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(answered) >= 20

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestAddressesAreComparedByMeaning(t *testing.T) {
@@ -207,8 +209,8 @@ func TestSocketsThatNobodyWantsAreClosed(t *testing.T) {
 	if err := u.Reload(context.Background(), quick); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the port to be closed", func() bool { return strings.HasPrefix(ask(t, "tcp", tcp), "refused") })
-	poll(t, "the file to be removed", func() bool {
+	polltest.Until(t, "the port to be closed", func() bool { return strings.HasPrefix(ask(t, "tcp", tcp), "refused") })
+	polltest.Until(t, "the file to be removed", func() bool {
 		_, err := os.Lstat(path)
 		return errors.Is(err, fs.ErrNotExist)
 	})
@@ -489,7 +491,7 @@ func TestProgramsThatAProcessStartsInheritNothing(t *testing.T) {
 	}()
 	_ = ln.Close()
 	// Not at once: a process that another test starts has everything for a moment.
-	poll(t, "the port to be closed; else the program has it", func() bool {
+	polltest.Until(t, "the port to be closed; else the program has it", func() bool {
 		c, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			_ = c.Close()

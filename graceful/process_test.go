@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // The test binary starts itself as a server. What it is to do stands in these variables.
@@ -159,7 +161,7 @@ func startServer(t *testing.T) *server {
 // line waits for a line with a text and returns it.
 func (s *server) line(text string) (found string) {
 	s.t.Helper()
-	poll(s.t, fmt.Sprintf("a line with %q", text), func() bool {
+	polltest.Until(s.t, fmt.Sprintf("a line with %q", text), func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, l := range s.lines {
@@ -207,7 +209,7 @@ func (s *server) signal(sig syscall.Signal) {
 func (s *server) reload(sig syscall.Signal, want int) (files int) {
 	s.t.Helper()
 	s.signal(sig)
-	poll(s.t, "generation "+strconv.Itoa(want), func() bool {
+	polltest.Until(s.t, "generation "+strconv.Itoa(want), func() bool {
 		gen, pid, n, err := s.ask()
 		if err != nil {
 			s.t.Fatal(err)
@@ -332,7 +334,7 @@ func TestStopRemovesANewProcessThatHangs(t *testing.T) {
 	s.signal(syscall.SIGHUP)
 	var kid int
 	if _, err := os.Stat("/proc/self"); err == nil {
-		poll(t, "the new process", func() bool {
+		polltest.Until(t, "the new process", func() bool {
 			for _, text := range strings.Fields(childrenOf(s.cmd.Process.Pid)) {
 				kid, _ = strconv.Atoi(text)
 			}

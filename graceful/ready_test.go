@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestFirstGenerationIsReadyByItself(t *testing.T) {
@@ -223,7 +225,7 @@ func TestWaitTellsHowAWorkerFailed(t *testing.T) {
 		}
 		cancel()
 		c.end()
-		poll(t, "the end to be noticed", func() bool { return errors.Is(h.GoAhead(), ErrExited) })
+		polltest.Until(t, "the end to be noticed", func() bool { return errors.Is(h.GoAhead(), ErrExited) })
 		h.Close()
 	}
 	_ = master.Stop()

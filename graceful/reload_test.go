@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestSuccessorTakesTheListenersOver(t *testing.T) {
@@ -356,7 +358,7 @@ func TestDescriptorsStayOverManyReloads(t *testing.T) {
 	for range 50 {
 		reload()
 	}
-	poll(t, "the descriptors to be closed", func() bool { return openFiles(t) <= before })
+	polltest.Until(t, "the descriptors to be closed", func() bool { return openFiles(t) <= before })
 }
 
 // freePort returns a TCP port of 127.0.0.1 that nothing listens on, for the tests that must know the number before they
@@ -509,7 +511,7 @@ func TestNoConnectionIsLostInTheHandOver(t *testing.T) {
 	}
 	for range 20 {
 		before := calls.Load()
-		poll(t, "some calls", func() bool { return calls.Load() > before+20 || t.Failed() })
+		polltest.Until(t, "some calls", func() bool { return calls.Load() > before+20 || t.Failed() })
 		if err := u.Reload(context.Background(), quick); err != nil {
 			t.Fatal(err)
 		}

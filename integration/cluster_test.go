@@ -19,6 +19,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/etcd"
@@ -266,12 +267,7 @@ func within(t *testing.T, what string, limit, took time.Duration) {
 func waitFor(t *testing.T, what string, limit time.Duration, done func() bool) {
 	t.Helper()
 	begin := time.Now()
-	for !done() {
-		if time.Since(begin) > limit+time.Minute {
-			t.Fatalf("never happened: %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	polltest.Until(t, what, done)
 	within(t, what, limit, time.Since(begin))
 }
 

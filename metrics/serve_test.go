@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // textPage is a page that always says the same.
@@ -153,7 +155,7 @@ func TestCloseWaitsForWhoIsAsking(t *testing.T) {
 	<-asked
 	closed := make(chan error, 1)
 	go func() { closed <- shown.Close() }()
-	waitFor(t, "nobody is let in any more", func() bool {
+	polltest.Until(t, "nobody is let in any more", func() bool {
 		conn, err := net.Dial("tcp", shown.Addr().String())
 		if err == nil {
 			_ = conn.Close()
@@ -187,16 +189,6 @@ func TestSnapshotsUnderWayAreLimited(t *testing.T) {
 	expect(t, http.MethodGet, url, http.StatusServiceUnavailable, "too many")
 	close(answer)
 	wg.Wait()
-}
-
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }
 
 func TestPublisherTakesThePagesOfTheProcess(t *testing.T) {

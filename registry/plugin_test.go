@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
@@ -102,7 +103,7 @@ func TestEndpointIsRegisteredWhileItListens(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- e.ListenAndServe() }()
 	var s *registry.Service
-	registrytest.Wait(t, "the registration", func() bool {
+	polltest.Until(t, "the registration", func() bool {
 		got, err := r.GetService("shop")
 		if err == nil {
 			s = got[0]
@@ -120,7 +121,7 @@ func TestEndpointIsRegisteredWhileItListens(t *testing.T) {
 		t.Errorf("metadata %v", n.Metadata)
 	}
 	drpc.HandleCall(e, "/math/late", func(drpc.CallCtx, *int) (int, *drpc.Status) { return 0, nil })
-	registrytest.Wait(t, "the method that came late", func() bool {
+	polltest.Until(t, "the method that came late", func() bool {
 		got, err := r.GetService("shop")
 		return err == nil && len(got[0].Nodes[0].Paths) == 3
 	})
@@ -319,7 +320,7 @@ func TestRoutesAndListenersMayComeWhileThePluginRegisters(t *testing.T) {
 	if err := p.Register(); err != nil {
 		t.Fatal(err)
 	}
-	registrytest.Wait(t, "all routes at all listeners", func() bool {
+	polltest.Until(t, "all routes at all listeners", func() bool {
 		got, err := r.GetService("foo")
 		if err != nil || len(got[0].Nodes) != each {
 			return false

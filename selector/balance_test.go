@@ -10,22 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
 )
-
-// soon is a time that only a hang can take.
-const soon = 30 * time.Second
-
-func waitFor(t testing.TB, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(soon); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
 
 const picks = 100_000
 
@@ -119,7 +108,7 @@ func TestWeightsOfNodes(t *testing.T) {
 			}
 		}
 		register(t, r, node(1, "weight", "0"))
-		waitFor(t, "a choice of two nodes of weight 0", func() bool { return pick(t, p, Request{}).Node.Id == "n00" })
+		polltest.Until(t, "a choice of two nodes of weight 0", func() bool { return pick(t, p, Request{}).Node.Id == "n00" })
 	}
 }
 

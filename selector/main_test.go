@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/registry"
 	"github.com/osgochina/dmicro/registry/memory"
 )
@@ -72,7 +73,7 @@ func poolOf(t testing.TB, p Picker) *pool {
 // settle waits until the selector knows n nodes that are not ejected.
 func settle(t testing.TB, p Picker, n int) {
 	t.Helper()
-	waitFor(t, fmt.Sprintf("%d nodes", n), func() bool {
+	polltest.Until(t, fmt.Sprintf("%d nodes", n), func() bool {
 		l, err := poolOf(t, p).current(context.Background())
 		return err == nil && len(l.members) == n
 	})

@@ -3,27 +3,17 @@ package server
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
 func TestMain(m *testing.M) {
 	logger.SetLevel(logger.LevelCritical) // failures are caused on purpose
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
-}
-
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }
 
 // serve makes a server that listens on the loopback address until the test ends, and returns it with its address.
@@ -42,7 +32,7 @@ func serve(t testing.TB, opt ...Option) (*RpcServer, string) {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	waitFor(t, "the server listens", func() bool { return len(s.Addrs()) > 0 })
+	polltest.Until(t, "the server listens", func() bool { return len(s.Addrs()) > 0 })
 	return s, s.Addrs()[0].String()
 }
 

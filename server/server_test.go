@@ -16,6 +16,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/metrics"
 	"github.com/osgochina/dmicro/metrics/prometheus"
 	"github.com/osgochina/dmicro/registry"
@@ -26,7 +27,7 @@ func TestServerIsFoundWhileItListens(t *testing.T) {
 	t.Parallel()
 	r := memory.NewRegistry()
 	s, addr := serve(t, OptRegistry(r), OptServiceVersion("2.1.0"), OptMetadata(map[string]string{"weight": "3"}))
-	waitFor(t, "the server is registered", func() bool { _, err := r.GetService("calculator"); return err == nil })
+	polltest.Until(t, "the server is registered", func() bool { _, err := r.GetService("calculator"); return err == nil })
 	services, err := r.GetService("calculator")
 	if err != nil {
 		t.Fatal(err)
@@ -97,14 +98,14 @@ func TestServerLeavesInOrder(t *testing.T) {
 		return "done", nil
 	})
 	sess := dial(t, addr)
-	waitFor(t, "the server is registered", func() bool { _, err := w.GetService("calculator"); return err == nil })
+	polltest.Until(t, "the server is registered", func() bool { _, err := w.GetService("calculator"); return err == nil })
 	var reply string
 	done := make(chan drpc.CallCmd, 1)
 	sess.AsyncCall("/slow", "", &reply, done)
 	<-begun
 	left := make(chan error, 1)
 	go func() { left <- s.Shutdown(context.Background()) }()
-	waitFor(t, "nobody is let in any more", func() bool {
+	polltest.Until(t, "nobody is let in any more", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = conn.Close()
@@ -144,7 +145,7 @@ func TestServerLeavesWithinItsLimitWhileTheRegistryIsDown(t *testing.T) {
 	r := stuck{memory.NewRegistry(), make(chan struct{})}
 	defer close(r.release)
 	s, addr := serve(t, OptRegistry(r), OptStopTimeout(3*time.Second))
-	waitFor(t, "the server is registered", func() bool { _, err := r.GetService("calculator"); return err == nil })
+	polltest.Until(t, "the server is registered", func() bool { _, err := r.GetService("calculator"); return err == nil })
 	forever := make(chan struct{})
 	defer close(forever)
 	begun := make(chan struct{})
@@ -309,7 +310,7 @@ func TestServerEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, _ := serve(t, OptWithoutRegistry(), OptContext(ctx))
 	cancel()
-	waitFor(t, "the server has left", func() bool { return !s.Ready() && len(s.Addrs()) == 0 })
+	polltest.Until(t, "the server has left", func() bool { return !s.Ready() && len(s.Addrs()) == 0 })
 }
 
 func TestServeConnServes(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/osgochina/dmicro/drpc"
-	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // Without a word about TLS a quic endpoint does not listen, and says why. One that asks for insecurity by name gets a
@@ -34,7 +34,7 @@ func TestQUICEndpointNeedsTLS(t *testing.T) {
 	})
 	defer wg.Wait()
 	defer func() { _, _ = client.Close(), server.Close() }()
-	conntest.Within(t, "the server listens", func() bool { return len(server.Addrs()) > 0 })
+	polltest.Until(t, "the server listens", func() bool { return len(server.Addrs()) > 0 })
 	addr := server.Addrs()[0].String()
 	if _, stat := client.Dial(addr); stat == nil {
 		t.Error("a client that verifies gets in with a certificate for development")

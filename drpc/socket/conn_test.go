@@ -18,6 +18,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/bufpool"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 )
 
@@ -100,7 +101,7 @@ func TestMessageOutlivesTheNextOne(t *testing.T) {
 				t.Errorf("message %d became %v", i, m)
 			}
 		}
-		if err := within(t, "written", done); err != nil {
+		if err := polltest.Receive(t, "written", done); err != nil {
 			t.Error(err)
 		}
 	})
@@ -116,7 +117,7 @@ func TestReadMessageDecodesTheBody(t *testing.T) {
 		if err := b.ReadMessage(message.NewMessage(message.WithNewBody(func(message.Header) any { return &sum }))); err != nil {
 			t.Fatal(err)
 		}
-		if err := within(t, "written", done); err != nil || len(sum) != 2 {
+		if err := polltest.Receive(t, "written", done); err != nil || len(sum) != 2 {
 			t.Errorf("%v %v", err, sum)
 		}
 	})
@@ -213,7 +214,7 @@ func TestReaderTakesMemoryInStepWithWhatArrives(t *testing.T) {
 				b = b[n:]
 			}
 			_ = c.Close()
-			if err := within(t, "end of the frame", done); !errors.Is(err, io.ErrUnexpectedEOF) {
+			if err := polltest.Receive(t, "end of the frame", done); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%d of %d bytes: %v", arrives, announced, err)
 			}
 			// The first buffer has 64 KiB, or less than twice as much where the pool has a larger one.
@@ -235,7 +236,7 @@ func TestFrameAboveTheLimitIsRefusedByItsLength(t *testing.T) {
 	if _, err := c.Write([]byte{0, 0, 0x03, 0xe9}); err != nil { // 1001
 		t.Fatal(err)
 	}
-	if err := within(t, "refusal", done); !errors.Is(err, message.ErrExceedMessageSizeLimit) {
+	if err := polltest.Receive(t, "refusal", done); !errors.Is(err, message.ErrExceedMessageSizeLimit) {
 		t.Error(err)
 	}
 	if err := s.WriteMessage(call(1, "/m", make([]byte, 1000))); !errors.Is(err, message.ErrExceedMessageSizeLimit) {
@@ -251,7 +252,7 @@ func TestReadingMayBeLimitedForAWhile(t *testing.T) {
 		if err := a.ReadMessage(message.NewMessage(message.WithBody(new([]byte)))); err != nil {
 			t.Errorf("what is sent is limited, too: %v", err)
 		}
-		if err := within(t, "the message", sent); err != nil {
+		if err := polltest.Receive(t, "the message", sent); err != nil {
 			t.Error(err)
 		}
 		for _, limit := range []uint32{0, 1 << 30} {
@@ -260,7 +261,7 @@ func TestReadingMayBeLimitedForAWhile(t *testing.T) {
 			if _, err := b.Receive(new(message.Msg)); err != nil {
 				t.Errorf("limit %d: %v", limit, err)
 			}
-			if err := within(t, "the message", sent); err != nil {
+			if err := polltest.Receive(t, "the message", sent); err != nil {
 				t.Error(err)
 			}
 		}
@@ -270,7 +271,7 @@ func TestReadingMayBeLimitedForAWhile(t *testing.T) {
 			t.Errorf("above the limit: %v", err)
 		}
 		_ = b.Close() // or the rest of the frame, which nobody reads, may hold the writer up
-		_ = within(t, "the message", sent)
+		_ = polltest.Receive(t, "the message", sent)
 	})
 }
 
@@ -296,7 +297,7 @@ func TestReceivedAtMovesWithEveryProtocol(t *testing.T) {
 			if at := b.ReceivedAt().Std(); at.Before(before) || at.After(time.Now()) {
 				t.Errorf("%d bytes: received at %v, sent at %v", size, at, before)
 			}
-			if err := within(t, "written", done); err != nil {
+			if err := polltest.Receive(t, "written", done); err != nil {
 				t.Error(err)
 			}
 		}
@@ -313,7 +314,7 @@ func TestCloseWakesTheReader(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := within(t, "end of reading", done); !errors.Is(err, socket.ErrProactivelyCloseSocket) {
+		if err := polltest.Receive(t, "end of reading", done); !errors.Is(err, socket.ErrProactivelyCloseSocket) {
 			t.Error(err)
 		}
 		if err := a.Close(); err != nil {
@@ -378,7 +379,7 @@ func TestProtocolThatPanicsBlocksNobodyElse(t *testing.T) {
 	if m, _, err := read(b); err != nil || m.Seq() != 14 {
 		t.Errorf("%v %v", m, err)
 	}
-	if err := within(t, "written", done); err != nil {
+	if err := polltest.Receive(t, "written", done); err != nil {
 		t.Error(err)
 	}
 }
@@ -434,7 +435,7 @@ func buffered(t testing.TB, a net.Conn, b *socket.Conn, frames []byte, first int
 	if _, err := io.ReadFull(b, make([]byte, first)); err != nil {
 		t.Fatal(err)
 	}
-	if err := within(t, "written", done); err != nil {
+	if err := polltest.Receive(t, "written", done); err != nil {
 		t.Fatal(err)
 	}
 	if socket.Ahead(b) != len(frames)-first {
@@ -610,7 +611,7 @@ func TestReaderGivesUpOnAConnectionThatReadsNothing(t *testing.T) {
 		_, err := socket.New(idleReads{c}, socket.Options{}).Receive(new(message.Msg))
 		return err
 	})
-	if err := within(t, "giving up", done); err == nil {
+	if err := polltest.Receive(t, "giving up", done); err == nil {
 		t.Error("no error")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // A write that had to wait leaves no deadline behind that ends a later one.
@@ -20,7 +21,7 @@ func TestWriteTimeoutCountsFromEachWrite(t *testing.T) {
 		if _, _, err := read(peer); err != nil {
 			t.Fatal(err)
 		}
-		if err := within(t, "large frame", sent); err != nil {
+		if err := polltest.Receive(t, "large frame", sent); err != nil {
 			t.Fatal(err)
 		}
 		pause := time.NewTimer(timeout + timeout/10)

@@ -11,6 +11,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // talker is a protocol of lines that answers some of them itself: "ask" with "answer", and "bye" with nothing more. A
@@ -96,7 +97,7 @@ func TestAProtocolMayAnswerByItself(t *testing.T) {
 					t.Fatalf("%q (%v), want %q", body, err, want)
 				}
 			}
-			if err := within(t, "all written", written); err != nil {
+			if err := polltest.Receive(t, "all written", written); err != nil {
 				t.Fatal(err)
 			}
 			for i, text := range []string{"one", "held", "two"} {
@@ -105,11 +106,11 @@ func TestAProtocolMayAnswerByItself(t *testing.T) {
 				}
 			}
 			over := async(func() error { _, _, err := read(s); return err }) // reads "bye"
-			if got := within(t, "the end", said); got != "answer\nanswer\none\ntwo\n" {
+			if got := polltest.Receive(t, "the end", said); got != "answer\nanswer\none\ntwo\n" {
 				t.Errorf("the peer got %q", got)
 			}
 			_ = a.Close()
-			if err := within(t, "the end of reading", over); err == nil {
+			if err := polltest.Receive(t, "the end of reading", over); err == nil {
 				t.Error("a message after the end")
 			}
 			p.mu.Lock()
@@ -149,7 +150,7 @@ func TestTheOrderThatAProtocolIsToldIsThatOfTheStream(t *testing.T) {
 	wg.Wait()
 	drained(t, s)
 	_ = s.Close()
-	text := within(t, "the end", got)
+	text := polltest.Receive(t, "the end", got)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := 0

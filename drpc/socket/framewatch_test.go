@@ -9,6 +9,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // begun returns a connection with this frame timeout, and the peer that writes to it.
@@ -110,7 +111,7 @@ func TestAbortSaysWhy(t *testing.T) {
 	got := async(func() error { _, _, err := read(s); return err })
 	s.Abort(why)
 	s.Abort(errors.New("too late"))
-	if err := within(t, "the reader", got); err != why {
+	if err := polltest.Receive(t, "the reader", got); err != why {
 		t.Errorf("the reader gets %v", err)
 	}
 	if err := s.WriteMessage(call(1, "/x", nil)); !errors.Is(err, why) || !errors.Is(err, socket.ErrNotSent) {

@@ -23,28 +23,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
-}
-
-// within fails the test if ch gives nothing for a time that only a hang can take.
-func within[T any](t testing.TB, what string, ch <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-ch:
-		return v
-	case <-time.After(20 * time.Second):
-		t.Fatalf("never happened: %s", what)
-		panic("unreachable")
-	}
-}
-
 // async runs fn and returns where its error will be.
 func async(fn func() error) <-chan error {
 	done := make(chan error, 1)

@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // tape is a connection that keeps what is written, write by write.
@@ -122,13 +123,13 @@ func TestSenderThatWaitsLeavesWithTheOthers(t *testing.T) {
 	m := call(2, "/m", []byte("waits"))
 	size += len(frameOf(t, m))
 	sent := async(func() error { return s.WriteMessage(m) })
-	waitFor(t, "both frames wait", func() bool { return socket.Waiting(s) == size })
+	polltest.Until(t, "both frames wait", func() bool { return socket.Waiting(s) == size })
 	wantWrites(t, c, "somebody is coming")
 	s.Arrive()
 	if n := after.run(); n != 1 {
 		t.Errorf("%d goroutines were started for one write", n)
 	}
-	if err := within(t, "outcome", sent); err != nil {
+	if err := polltest.Receive(t, "outcome", sent); err != nil {
 		t.Error(err)
 	}
 	wantWrites(t, c, "all have come", size)
@@ -146,7 +147,7 @@ func TestReaderThatWritesKeepsNobodyWaiting(t *testing.T) {
 		_, err := s.Write([]byte("answer"))
 		return err
 	})
-	if err := within(t, "outcome", sent); err != nil {
+	if err := polltest.Receive(t, "outcome", sent); err != nil {
 		t.Error(err)
 	}
 }
@@ -213,7 +214,7 @@ func TestNoSizeOfTheOutboxMakesSendersWaitForThemselves(t *testing.T) {
 				s.Arrive()
 				return s.Drain(t.Context())
 			})
-			if err := within(t, fmt.Sprintf("frames of %v bytes through an outbox of %d", sizes, limit), done); err != nil {
+			if err := polltest.Receive(t, fmt.Sprintf("frames of %v bytes through an outbox of %d", sizes, limit), done); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -255,17 +256,17 @@ func TestSenderGoesHomeAfterSomeRounds(t *testing.T) {
 	s := socket.New(g, socket.Options{Go: func(f func()) { other <- f }})
 	done := async(func() error { return send(context.Background(), s, call(1, "/m", nil), false) })
 	for range socket.MaxRounds {
-		within(t, "write", g.writes)
+		polltest.Receive(t, "write", g.writes)
 		post(t, s, "one more")
 		g.result <- nil
 	}
-	if err := within(t, "the sender goes home", done); err != nil {
+	if err := polltest.Receive(t, "the sender goes home", done); err != nil {
 		t.Error(err)
 	}
 	post(t, s, "and one more")
-	f := within(t, "somebody else goes on", other)
+	f := polltest.Receive(t, "somebody else goes on", other)
 	go f()
-	within(t, "write of the rest", g.writes)
+	polltest.Receive(t, "write of the rest", g.writes)
 	g.result <- nil
 	drained(t, s)
 }
@@ -414,7 +415,7 @@ func TestEveryFrameArrivesOnceWholeAndInOrder(t *testing.T) {
 				t.Errorf("%d are still coming", n)
 			}
 			_ = a.Close()
-			if err := within(t, "end of the reader", reader); err != nil {
+			if err := polltest.Receive(t, "end of the reader", reader); err != nil {
 				t.Error(err)
 			}
 			if len(book.got) != senders*frames {
@@ -454,14 +455,14 @@ func TestBoundedSendersReturnInTimeAndTearNothing(t *testing.T) {
 				})
 			}
 			done := async(func() error { wg.Wait(); return nil })
-			within(t, "end of the senders, to whom nobody listens", done)
+			polltest.Receive(t, "end of the senders, to whom nobody listens", done)
 			if d := time.Duration(slowest.Load()); d > 10*time.Second {
 				t.Errorf("a sender with 5 ms waited for %v", d)
 			}
 			reader := async(func() error { return book.readAll(b) })
 			drained(t, a)
 			_ = a.Close()
-			if err := within(t, "end of the reader", reader); err != nil {
+			if err := polltest.Receive(t, "end of the reader", reader); err != nil {
 				t.Error(err)
 			}
 			for sender := range senders {
@@ -486,7 +487,7 @@ func stuck(t testing.TB, opts socket.Options) (a *socket.Conn, peer net.Conn, re
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	outcome = async(func() error { return send(ctx, a, call(1, "/m", numbered(1, 1, 3<<20)), true) })
-	rest = within(t, "the sender leaves the rest to others", other)
+	rest = polltest.Receive(t, "the sender leaves the rest to others", other)
 	return a, d, rest, outcome
 }
 
@@ -498,12 +499,12 @@ func TestFrameGoesOnWhereABoundedSenderStopped(t *testing.T) {
 	reader := async(func() error { return book.readAll(socket.New(d, socket.Options{})) })
 	rest()
 	for _, done := range []<-chan error{outcome, second} {
-		if err := within(t, "outcome", done); err != nil {
+		if err := polltest.Receive(t, "outcome", done); err != nil {
 			t.Error(err)
 		}
 	}
 	_ = a.Close()
-	if err := within(t, "end of the reader", reader); err != nil || len(book.got) != 2 {
+	if err := polltest.Receive(t, "end of the reader", reader); err != nil || len(book.got) != 2 {
 		t.Errorf("%v, %d frames", err, len(book.got))
 	}
 }
@@ -524,13 +525,13 @@ func TestFrameThatIsHalfWrittenEndsWithItsConnection(t *testing.T) {
 			})
 			queued := newWaiting(t.Context())
 			second := async(func() error { return send(queued, a, call(2, "/m", nil), true) })
-			within(t, "second queued", queued.on)
+			polltest.Receive(t, "second queued", queued.on)
 			end(a, d)
 			rest()
-			if err := within(t, "outcome of the first", outcome); err == nil || errors.Is(err, socket.ErrNotSent) {
+			if err := polltest.Receive(t, "outcome of the first", outcome); err == nil || errors.Is(err, socket.ErrNotSent) {
 				t.Errorf("first: %v, some of it was written", err)
 			}
-			if err := within(t, "outcome of the second", second); !errors.Is(err, socket.ErrNotSent) {
+			if err := polltest.Receive(t, "outcome of the second", second); !errors.Is(err, socket.ErrNotSent) {
 				t.Errorf("second: %v, nothing of it was written", err)
 			}
 			if err := a.Drain(t.Context()); err == nil {
@@ -562,7 +563,7 @@ func TestWriteErrorOfABoundedSenderIsToldOnce(t *testing.T) {
 	if !errors.Is(err, socket.ErrNotSent) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	if within(t, "report", told); len(told) != 0 {
+	if polltest.Receive(t, "report", told); len(told) != 0 {
 		t.Error("told twice")
 	}
 	if n := socket.Waiting(a); n != 0 {
@@ -581,7 +582,7 @@ func TestReaderIsReportedBeforeEveryWait(t *testing.T) {
 			b := socket.New(d, socket.Options{BeforeWait: func() { told.Add(1) }}, pf)
 			go func() { _, _, _ = read(b); _, _, _ = read(b) }()
 			for n := int32(1); n <= 2; n++ {
-				waitFor(t, "the reader says that it waits", func() bool { return told.Load() >= n })
+				polltest.Until(t, "the reader says that it waits", func() bool { return told.Load() >= n })
 				if err := a.WriteMessage(call(n, "/m", []byte("x"))); err != nil {
 					t.Fatal(err)
 				}
@@ -628,7 +629,7 @@ func FuzzOutbox(f *testing.F) {
 		for ; coming > 0; coming-- {
 			s.Arrive()
 		}
-		waitFor(t, "all is written", func() bool { return socket.Waiting(s) == 0 })
+		polltest.Until(t, "all is written", func() bool { return socket.Waiting(s) == 0 })
 		if n := socket.Coming(s); n != 0 {
 			t.Errorf("%d are still coming", n)
 		}

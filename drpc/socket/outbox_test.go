@@ -13,6 +13,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 var errCable = errors.New("cable cut")
@@ -23,18 +24,18 @@ func TestWaitReportsTheWriteThatCarriedTheFrame(t *testing.T) {
 	var told []error
 	s := socket.New(g, socket.Options{OnWriteError: func(err error) { told = append(told, err) }})
 	first := async(func() error { return send(t.Context(), s, call(1, "/m", []byte("first")), true) })
-	within(t, "first write", g.writes)
+	polltest.Receive(t, "first write", g.writes)
 	queued := newWaiting(t.Context())
 	second := async(func() error { return send(queued, s, call(2, "/m", []byte("second")), true) })
-	within(t, "second queued", queued.on)
+	polltest.Receive(t, "second queued", queued.on)
 	if err := send(t.Context(), s, call(3, "/m", nil), false); err != nil {
 		t.Errorf("without waiting: %v", err)
 	}
 	g.result <- nil
-	if err := within(t, "outcome of the first", first); err != nil {
+	if err := polltest.Receive(t, "outcome of the first", first); err != nil {
 		t.Errorf("first: %v", err)
 	}
-	within(t, "second write", g.writes)
+	polltest.Receive(t, "second write", g.writes)
 	select {
 	case err := <-second:
 		t.Fatalf("second before it was written: %v", err)
@@ -42,12 +43,12 @@ func TestWaitReportsTheWriteThatCarriedTheFrame(t *testing.T) {
 	}
 	queued = newWaiting(t.Context())
 	third := async(func() error { return send(queued, s, call(4, "/m", nil), true) })
-	within(t, "third queued", queued.on)
+	polltest.Receive(t, "third queued", queued.on)
 	g.result <- errCable
-	if err := within(t, "outcome of the second", second); err != errCable {
+	if err := polltest.Receive(t, "outcome of the second", second); err != errCable {
 		t.Errorf("second: %v", err)
 	}
-	if err := within(t, "outcome of the third", third); !errors.Is(err, errCable) || !errors.Is(err, socket.ErrNotSent) {
+	if err := polltest.Receive(t, "outcome of the third", third); !errors.Is(err, errCable) || !errors.Is(err, socket.ErrNotSent) {
 		t.Errorf("third, which was not written at all: %v", err)
 	}
 	for range 2 {
@@ -85,9 +86,9 @@ func TestFailedFrameIsNotCalledUnsent(t *testing.T) {
 	g := newGate(t)
 	s := socket.New(g, socket.Options{})
 	done := async(func() error { return send(t.Context(), s, call(1, "/m", nil), true) })
-	within(t, "write", g.writes)
+	polltest.Receive(t, "write", g.writes)
 	g.result <- errCable
-	if err := within(t, "outcome", done); errors.Is(err, socket.ErrNotSent) || !errors.Is(err, errCable) {
+	if err := polltest.Receive(t, "outcome", done); errors.Is(err, socket.ErrNotSent) || !errors.Is(err, errCable) {
 		t.Errorf("%v: some of it may have been written", err)
 	}
 }
@@ -96,7 +97,7 @@ func TestFailedFrameIsNotCalledUnsent(t *testing.T) {
 func fill(t testing.TB, g *gate, s *socket.Conn, size int) {
 	t.Helper()
 	go func() { _ = send(context.Background(), s, call(1, "/m", make([]byte, size)), false) }()
-	within(t, "write", g.writes)
+	polltest.Receive(t, "write", g.writes)
 }
 
 func TestFullOutboxBlocksUntilThereIsRoom(t *testing.T) {
@@ -106,7 +107,7 @@ func TestFullOutboxBlocksUntilThereIsRoom(t *testing.T) {
 	fill(t, g, s, 9<<10)
 	blocked := newWaiting(t.Context())
 	done := async(func() error { return send(blocked, s, call(2, "/m", make([]byte, 5<<10)), false) })
-	within(t, "the sender waits", blocked.on)
+	polltest.Receive(t, "the sender waits", blocked.on)
 	if err := send(t.Context(), s, call(3, "/m", nil), false); err != nil {
 		t.Errorf("%v: a small frame has room, a large one has none", err)
 	}
@@ -116,15 +117,15 @@ func TestFullOutboxBlocksUntilThereIsRoom(t *testing.T) {
 	default:
 	}
 	g.result <- nil
-	if b := within(t, "write of what had room", g.writes); len(b) > 5<<10 {
+	if b := polltest.Receive(t, "write of what had room", g.writes); len(b) > 5<<10 {
 		t.Errorf("a write of %d bytes", len(b))
 	}
 	// Half of the outbox is empty now, although a write goes on.
-	if err := within(t, "room", done); err != nil {
+	if err := polltest.Receive(t, "room", done); err != nil {
 		t.Error(err)
 	}
 	g.result <- nil
-	if b := within(t, "write of what waited", g.writes); len(b) < 5<<10 {
+	if b := polltest.Receive(t, "write of what waited", g.writes); len(b) < 5<<10 {
 		t.Errorf("a write of %d bytes", len(b))
 	}
 	g.result <- nil
@@ -140,9 +141,9 @@ func TestFullOutboxBlocksNoLongerThanTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	blocked := newWaiting(ctx)
 	done := async(func() error { return send(blocked, s, call(2, "/m", make([]byte, 5<<10)), false) })
-	within(t, "the sender waits", blocked.on)
+	polltest.Receive(t, "the sender waits", blocked.on)
 	cancel(reason)
-	if err := within(t, "end of the context", done); !errors.Is(err, reason) {
+	if err := polltest.Receive(t, "end of the context", done); !errors.Is(err, reason) {
 		t.Error(err)
 	}
 	g.result <- nil
@@ -156,9 +157,9 @@ func TestContextEndsTheWaitForAWriteThatHangs(t *testing.T) {
 	reason := errors.New("no more patience")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := async(func() error { return send(ctx, s, call(1, "/m", nil), true) })
-	within(t, "write", g.writes)
+	polltest.Receive(t, "write", g.writes)
 	cancel(reason)
-	if err := within(t, "end of the context", done); !errors.Is(err, reason) {
+	if err := polltest.Receive(t, "end of the context", done); !errors.Is(err, reason) {
 		t.Error(err)
 	}
 	g.result <- nil
@@ -173,7 +174,7 @@ func TestFrameLargerThanTheOutboxIsSentAlone(t *testing.T) {
 	if _, body, err := read(b); err != nil || len(body) != 100<<10 {
 		t.Errorf("%v, %d bytes", err, len(body))
 	}
-	if err := within(t, "written", done); err != nil {
+	if err := polltest.Receive(t, "written", done); err != nil {
 		t.Error(err)
 	}
 }
@@ -202,12 +203,12 @@ func TestCloseWakesEverySender(t *testing.T) {
 					}
 				})
 			}
-			waitFor(t, "all senders are at it", func() bool { return started.Load() >= 32 })
+			polltest.Until(t, "all senders are at it", func() bool { return started.Load() >= 32 })
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 			done := async(func() error { wg.Wait(); return nil })
-			within(t, "end of all senders", done)
+			polltest.Receive(t, "end of all senders", done)
 		})
 	}
 }
@@ -217,11 +218,11 @@ func TestCloseIsTheReasonOfAWriteThatItInterrupts(t *testing.T) {
 	g := newGate(t)
 	s := socket.New(g, socket.Options{OnWriteError: func(err error) { t.Errorf("told of %v, which is no error of the connection", err) }})
 	done := async(func() error { return send(t.Context(), s, call(1, "/m", nil), true) })
-	within(t, "write", g.writes)
+	polltest.Receive(t, "write", g.writes)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := within(t, "end of the write", done); !errors.Is(err, socket.ErrProactivelyCloseSocket) || errors.Is(err, socket.ErrNotSent) {
+	if err := polltest.Receive(t, "end of the write", done); !errors.Is(err, socket.ErrProactivelyCloseSocket) || errors.Is(err, socket.ErrNotSent) {
 		t.Errorf("%v", err)
 	}
 }
@@ -247,7 +248,7 @@ func TestPeerThatDoesNotReadEndsByTheWriteTimeout(t *testing.T) {
 			if d := time.Since(last); d < timeout {
 				t.Errorf("given up after %v", d)
 			}
-			if got := within(t, "report", told); !errors.Is(got, socket.ErrStalled) {
+			if got := polltest.Receive(t, "report", told); !errors.Is(got, socket.ErrStalled) {
 				t.Errorf("told of %v", got)
 			}
 			if err = send(t.Context(), s, call(1, "/m", nil), false); !errors.Is(err, socket.ErrNotSent) || !errors.Is(err, socket.ErrStalled) {
@@ -323,7 +324,7 @@ func TestFramesThatWaitLeaveTogether(t *testing.T) {
 		}
 	}
 	g.result <- nil
-	b := within(t, "second write", g.writes)
+	b := polltest.Receive(t, "second write", g.writes)
 	g.result <- nil
 	if want := small * len(frameOf(t, call(1, "/m", []byte("small")))); len(b) != want {
 		t.Errorf("one write of %d bytes, want all %d", len(b), want)
@@ -360,7 +361,7 @@ func TestFrameThatCannotBeEncodedIsNotSent(t *testing.T) {
 		if m, body, err := read(b); err != nil || m.Seq() != 2 || string(body) != "good" {
 			t.Errorf("%v %q %v", m, body, err)
 		}
-		if err := within(t, "written", done); err != nil {
+		if err := polltest.Receive(t, "written", done); err != nil {
 			t.Error(err)
 		}
 	})
@@ -400,10 +401,10 @@ func TestLargeFrameGetsItsTurnAmongManySmallOnes(t *testing.T) {
 			}
 		}
 	})
-	if err := within(t, "room for the large frame", large); err != nil {
+	if err := polltest.Receive(t, "room for the large frame", large); err != nil {
 		t.Error(err)
 	}
-	within(t, "the large frame", came)
+	polltest.Receive(t, "the large frame", came)
 	close(end)
 	senders.Wait()
 	_ = a.Close()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/examples/internal/apptest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -42,9 +43,5 @@ func TestBothServicesAnswerAfterAReload(t *testing.T) {
 	defer app.Run("stop")
 	before := ask()
 	app.Run("reload")
-	for deadline := time.Now().Add(time.Minute); ask() == before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the process of before still answers")
-		}
-	}
+	polltest.Until(t, "another process answers", func() bool { return ask() != before })
 }

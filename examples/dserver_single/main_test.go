@@ -9,10 +9,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/examples/internal/apptest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -54,9 +54,5 @@ func TestCallsAreAnsweredByTheNextProcessAfterAReload(t *testing.T) {
 	}
 	before := ask()
 	app.Run("reload")
-	for deadline := time.Now().Add(time.Minute); ask() == before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the process of before still answers")
-		}
-	}
+	polltest.Until(t, "another process answers", func() bool { return ask() != before })
 }

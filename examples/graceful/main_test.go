@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/graceful"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestMain(m *testing.M) {
@@ -103,20 +104,11 @@ func (a *app) note(line string) {
 // wait returns once a line with the text was printed.
 func (a *app) wait(text string) {
 	a.t.Helper()
-	a.until("a line with "+text, func() bool {
+	polltest.Until(a.t, "a line with "+text, func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return strings.Contains(strings.Join(a.out, "\n"), text)
 	})
-}
-
-func (a *app) until(what string, cond func() bool) {
-	a.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			a.t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 // get returns the generation that answers a request.
@@ -185,7 +177,7 @@ func TestReloadsUnderLoadFailNoRequest(t *testing.T) {
 	defer close(stop)
 	for gen := 2; gen <= 11; gen++ {
 		before := done.Load()
-		a.until("some requests", func() bool { return done.Load() > before+30 })
+		polltest.Until(a.t, "some requests", func() bool { return done.Load() > before+30 })
 		a.mu.Lock()
 		pid := a.pid
 		a.mu.Unlock()
@@ -197,7 +189,7 @@ func TestReloadsUnderLoadFailNoRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.wait(fmt.Sprintf("generation %d,", gen-1))
-		a.until("the new generation", func() bool {
+		polltest.Until(a.t, "the new generation", func() bool {
 			got, err := a.get(fresh, "/")
 			return err == nil && got == gen
 		})

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/supervisor/ini"
 )
 
@@ -37,15 +37,6 @@ func (o *output) has(texts ...string) bool {
 	return true
 }
 
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func TestTheProgramsOfAFileRunAndStop(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -67,8 +58,8 @@ startretries = 1
 	var out output
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, file, &out) }()
-	until(t, "both programs", func() bool { return out.has("tick       Running", "bad        Fatal") })
-	until(t, "output", func() bool {
+	polltest.Until(t, "both programs", func() bool { return out.has("tick       Running", "bad        Fatal") })
+	polltest.Until(t, "output", func() bool {
 		log, _ := os.ReadFile(filepath.Join(dir, "tick.log"))
 		return strings.HasPrefix(string(log), "tick\n")
 	})

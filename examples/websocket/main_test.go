@@ -12,6 +12,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // soon is a time that only a hang can take.
@@ -33,11 +34,7 @@ func serve(t *testing.T) (srv *websocket.Server, addr string) {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	for deadline := time.Now().Add(soon); len(srv.Addrs()) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the server does not listen")
-		}
-	}
+	polltest.Until(t, "the server listens", func() bool { return len(srv.Addrs()) > 0 })
 	return srv, srv.Addrs()[0].String()
 }
 
@@ -64,11 +61,13 @@ func TestWhatOneSaysEverybodyHears(t *testing.T) {
 		}
 		sessions = append(sessions, sess)
 	}
-	for deadline, reached := time.Now().Add(soon), 0; reached < 2; time.Sleep(time.Millisecond) {
-		if stat := sessions[0].Call("/say", " hello ", &reached).Status(); stat != nil || time.Now().After(deadline) {
-			t.Fatalf("%d hear it, %v", reached, stat)
+	polltest.Until(t, "both hear it", func() bool {
+		var reached int
+		if stat := sessions[0].Call("/say", " hello ", &reached).Status(); stat != nil {
+			t.Fatal(stat)
 		}
-	}
+		return reached == 2
+	})
 	if text := <-heard; text != "hello" {
 		t.Errorf("heard %q", text)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // CloseDelivers has client write and close, and fails unless server reads all of that and then the end. After that
@@ -62,7 +64,7 @@ func CloseEndsWaiters(t testing.TB, conn net.Conn, ready func() bool) {
 	}
 	<-begun
 	<-begun
-	Within(t, "both wait", ready)
+	polltest.Until(t, "both wait", ready)
 	_ = conn.Close()
 	for range 2 {
 		select {

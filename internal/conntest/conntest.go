@@ -11,16 +11,6 @@ import (
 // Patience is how long something may take that takes no time unless it hangs.
 const Patience = 30 * time.Second
 
-// Within fails the test unless the condition holds soon.
-func Within(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(Patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // Accept returns the next connection, which is closed with the test.
 func Accept(t testing.TB, ln net.Listener) net.Conn {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // Documents that use the metrics by name, seen from here.
@@ -39,7 +40,7 @@ func exported(t *testing.T) map[string][]string {
 	if stat := sess.Push("/note", ""); stat != nil {
 		t.Fatal(stat)
 	}
-	waitFor(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
+	polltest.Until(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
 	names := make(map[string][]string)
 	for name, family := range families(t, m) {
 		var labels []string

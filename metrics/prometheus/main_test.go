@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -119,14 +118,4 @@ func seriesOf(family *dto.MetricFamily) map[string]float64 {
 		values[strings.Join(labels, " ")] = v
 	}
 	return values
-}
-
-// waitFor polls until ok holds; it fails the test after a time that only a hang can take.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }

@@ -17,6 +17,7 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/metrics"
 )
@@ -83,7 +84,7 @@ func TestNamesAndLabelsAreTheDocumentedOnes(t *testing.T) {
 	if stat := sess.Push("/note", ""); stat != nil {
 		t.Fatal(stat)
 	}
-	waitFor(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
+	polltest.Until(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
 	var got []string
 	for name, family := range families(t, m) {
 		if !strings.HasPrefix(name, "rpc_") {
@@ -161,7 +162,7 @@ func TestPageIsShownOnceItsAddressIsFree(t *testing.T) {
 		t.Errorf("enabled %v, shown at %v", m.Enabled(), m.Addr())
 	}
 	_ = ln.Close()
-	waitFor(t, "the page is shown", func() bool { return m.Addr() != nil })
+	polltest.Until(t, "the page is shown", func() bool { return m.Addr() != nil })
 	get(t, "http://"+m.Addr().String()+"/metrics")
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 )
 
@@ -61,7 +62,7 @@ func TestEveryOutcomeIsCountedWithItsCode(t *testing.T) {
 	expectSeries(t, onClient, "rpc_push_sent_code_total", map[string]float64{
 		"code=0 name=svc path=/note": 1, "code=0 name=svc path=/badnote": 1, "code=0 name=svc path=/nowhere": 1,
 	})
-	waitFor(t, "the pushes are handled", func() bool {
+	polltest.Until(t, "the pushes are handled", func() bool {
 		return len(figuresOf(t, onServer, "rpc_push_handled_code_total")) == 3
 	})
 	expectSeries(t, onServer, "rpc_push_handled_code_total", map[string]float64{
@@ -165,7 +166,7 @@ func TestSeriesDoNotGrowWithWhatPeersSend(t *testing.T) {
 		_ = sess.Close()
 	}
 	round(0)
-	waitFor(t, "the first push is handled", func() bool {
+	polltest.Until(t, "the first push is handled", func() bool {
 		return len(figuresOf(t, onServer, "rpc_push_handled_code_total")) == 1
 	})
 	server, client := countSeries(t, onServer), countSeries(t, onClient)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/registry"
 )
 
@@ -60,16 +61,6 @@ func Service(name, version string, port int) *registry.Service {
 	}}}
 }
 
-// Wait polls until done returns true and fails the test if that takes too long.
-func Wait(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(Soon); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // Addresses returns the addresses of all nodes of the service, sorted; nil if there are none. It fails the test if the
 // registry cannot say.
 func Addresses(t *testing.T, r registry.Registry, service string) []string {
@@ -105,7 +96,7 @@ func addresses(t *testing.T, r registry.Registry, service string) (all []string,
 // Get waits until the service has so many nodes, and returns it. A look-up by multicast may miss a node once.
 func Get(t *testing.T, r registry.Registry, service string, nodes int) (services []*registry.Service) {
 	t.Helper()
-	Wait(t, fmt.Sprintf("%d nodes of %s", nodes, service), func() bool {
+	polltest.Until(t, fmt.Sprintf("%d nodes of %s", nodes, service), func() bool {
 		var err error
 		services, err = r.GetService(service)
 		n := 0
@@ -148,7 +139,7 @@ func HasAddresses(t *testing.T, r registry.Registry, service string, want ...str
 // WaitAddresses waits until the service has exactly these addresses.
 func WaitAddresses(t *testing.T, r registry.Registry, service string, want ...string) {
 	t.Helper()
-	Wait(t, fmt.Sprintf("%s at %v", service, want), func() bool { return HasAddresses(t, r, service, want...) })
+	polltest.Until(t, fmt.Sprintf("%s at %v", service, want), func() bool { return HasAddresses(t, r, service, want...) })
 }
 
 func found(t *testing.T, c Config) {
@@ -176,7 +167,7 @@ func found(t *testing.T, c Config) {
 	}
 	a.Nodes[0].Metadata["weight"] = "7"
 	Register(t, r, a)
-	Wait(t, "the changed node", func() bool {
+	polltest.Until(t, "the changed node", func() bool {
 		services, err := r.GetService("foo")
 		return err == nil && len(services[0].Nodes) == 2 && services[0].Nodes[1].Metadata["weight"] == "7"
 	})
@@ -190,12 +181,12 @@ func versions(t *testing.T, c Config) {
 	}
 	Register(t, r, two)
 	Register(t, r, one)
-	Wait(t, "both versions, sorted", func() bool {
+	polltest.Until(t, "both versions, sorted", func() bool {
 		got, err := r.GetService("foo")
 		return err == nil && len(got) == 2 && got[0].Version == "1.0.0" && got[1].Version == "2.0.0"
 	})
 	Deregister(t, r, one)
-	Wait(t, "only version 2.0.0", func() bool {
+	polltest.Until(t, "only version 2.0.0", func() bool {
 		got, err := r.GetService("foo")
 		return err == nil && len(got) == 1 && got[0].Version == "2.0.0"
 	})
@@ -231,7 +222,7 @@ func invalid(t *testing.T, c Config) {
 		}
 	}
 	Register(t, r, &registry.Service{Name: "foo", Nodes: []*registry.Node{{Address: "127.0.0.1:1"}}})
-	Wait(t, "a node without id has its address", func() bool {
+	polltest.Until(t, "a node without id has its address", func() bool {
 		got, err := r.GetService("foo")
 		return err == nil && got[0].Nodes[0].Id == "127.0.0.1:1"
 	})
@@ -257,7 +248,7 @@ func listed(t *testing.T, c Config) {
 	for i, name := range []string{"bar", "foo", "foo"} {
 		Register(t, r, Service(name, "1.0.0", 8080+i))
 	}
-	Wait(t, "bar and foo", func() bool {
+	polltest.Until(t, "bar and foo", func() bool {
 		all, err := r.ListServices()
 		if err != nil || len(all) != 2 || all[0].Name != "bar" || all[1].Name != "foo" {
 			return false
@@ -320,7 +311,7 @@ func (d *watched) read(w registry.Watcher) {
 func (d *watched) wait(t *testing.T, want ...string) {
 	t.Helper()
 	slices.Sort(want)
-	Wait(t, fmt.Sprintf("the watch says %q", want), func() bool {
+	polltest.Until(t, fmt.Sprintf("the watch says %q", want), func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return slices.Equal(slices.Sorted(maps.Keys(d.nodes)), want)
@@ -343,7 +334,7 @@ func watchChanges(t *testing.T, c Config) {
 	d.wait(t, "foo 1.0.0 foo-127.0.0.1:8080")
 	s.Nodes[0].Metadata["weight"] = "2"
 	Register(t, r, s)
-	Wait(t, "the update", func() bool {
+	polltest.Until(t, "the update", func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		n := d.nodes["foo 1.0.0 foo-127.0.0.1:8080"]

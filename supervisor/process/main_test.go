@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/supervisor/lifeline"
 )
 
@@ -150,7 +151,7 @@ func (p place) start(role string, opts ...ProcOption) *Process {
 func (p place) pid(name string) int {
 	p.Helper()
 	var text []byte
-	p.until("note "+name, func() (ok bool) {
+	polltest.Until(p, "note "+name, func() (ok bool) {
 		var err error
 		text, err = os.ReadFile(filepath.Join(p.dir, name))
 		return err == nil
@@ -160,18 +161,4 @@ func (p place) pid(name string) int {
 		p.Fatal(err)
 	}
 	return n
-}
-
-func (p place) until(what string, cond func() bool) {
-	p.Helper()
-	until(p.T, time.Minute, what, cond)
-}
-
-func until(t *testing.T, limit time.Duration, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(limit); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", limit, what)
-		}
-	}
 }

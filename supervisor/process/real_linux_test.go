@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 const hasDeathSignal = true
@@ -68,7 +70,7 @@ func TestOrphansAreAdoptedAndReaped(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = in.Close(); _ = cmd.Wait() }()
-			p.until("the init process", func() bool {
+			polltest.Until(p, "the init process", func() bool {
 				_, ready := os.Stat(filepath.Join(p.dir, "ready"))
 				_, cannot := os.Stat(filepath.Join(p.dir, "cannot"))
 				if _, stolen := os.Stat(filepath.Join(p.dir, "stolen")); stolen == nil {
@@ -81,7 +83,7 @@ func TestOrphansAreAdoptedAndReaped(t *testing.T) {
 			})
 			children := filepath.Join("/proc", strconv.Itoa(cmd.Process.Pid), "task", strconv.Itoa(cmd.Process.Pid), "children")
 			p.pid("two")
-			p.until("no child is left", func() bool {
+			polltest.Until(p, "no child is left", func() bool {
 				left, err := os.ReadFile(children)
 				return err == nil && len(left) == 0
 			})

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // alive does not count a process that only waits to be reaped.
@@ -67,7 +69,7 @@ func TestStopEndsGrandchildren(t *testing.T) {
 				t.Fatal("there is no grandchild")
 			}
 			proc.Stop(true)
-			p.until("end of the grandchild", func() bool { return !alive(child) })
+			polltest.Until(p, "end of the grandchild", func() bool { return !alive(child) })
 			if proc.GetState() != Stopped || proc.GetExitStatus() != -1 || proc.GetStatus() != "signal: terminated" {
 				t.Errorf("%+v, %s", proc.GetProcessInfo(), proc.GetStatus())
 			}
@@ -83,8 +85,8 @@ func TestACrashTakesItsGrandchildrenAlong(t *testing.T) {
 	if err := proc.Signal(syscall.SIGKILL, false); err != nil {
 		t.Fatal(err)
 	}
-	p.until("end of the grandchild", func() bool { return !alive(child) })
-	p.until("exit", func() bool { return proc.GetState() == Exited })
+	polltest.Until(p, "end of the grandchild", func() bool { return !alive(child) })
+	polltest.Until(p, "exit", func() bool { return proc.GetState() == Exited })
 	if proc.GetStatus() != "signal: killed" {
 		t.Error(proc.GetStatus())
 	}
@@ -133,8 +135,8 @@ func TestAStoppedProgramIsFoundByItsHeartbeatAndReplaced(t *testing.T) {
 	if err := proc.Signal(syscall.SIGSTOP, false); err != nil {
 		t.Fatal(err)
 	}
-	until(t, 2*time.Second, "the frozen one is killed", func() bool { return !alive(pid) })
-	p.until("replacement", func() bool { return proc.GetState() == Running && proc.Pid() != pid })
+	polltest.Until(t, "the frozen one is killed", func() bool { return !alive(pid) })
+	polltest.Until(p, "replacement", func() bool { return proc.GetState() == Running && proc.Pid() != pid })
 }
 
 func TestAStoppedProgramCanBeStopped(t *testing.T) {
@@ -168,7 +170,7 @@ func TestProgramsLeaveWhenTheirSupervisorIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	until(t, 2*time.Second, "the one on the life-line has left by itself", func() bool {
+	polltest.Until(t, "the one on the life-line has left by itself", func() bool {
 		_, err := os.Stat(filepath.Join(p.dir, "joined-left"))
 		return err == nil && !alive(onLine)
 	})
@@ -176,7 +178,7 @@ func TestProgramsLeaveWhenTheirSupervisorIsKilled(t *testing.T) {
 		_ = syscall.Kill(plain, syscall.SIGKILL)
 		return
 	}
-	until(t, 2*time.Second, "the other one is gone", func() bool { return !alive(plain) })
+	polltest.Until(t, "the other one is gone", func() bool { return !alive(plain) })
 }
 
 func TestTheThreadThatStartedAProgramMayEnd(t *testing.T) {
@@ -266,7 +268,7 @@ func TestAProgramIsNotHeldUpByALogThatIsStuck(t *testing.T) {
 		t.Errorf("%+v", proc.GetProcessInfo())
 	}
 	close(stuck.release)
-	p.until("notice of what was dropped", func() bool { return stuck.has("bytes of output were dropped") })
+	polltest.Until(p, "notice of what was dropped", func() bool { return stuck.has("bytes of output were dropped") })
 }
 
 // stuckLogger takes nothing until it is released.
@@ -309,7 +311,7 @@ func TestTheEnvironmentStaysWithItsProgram(t *testing.T) {
 		want bool
 	}{{one, true}, {two, false}} {
 		var text []byte
-		p.until("environment in "+c.file, func() bool {
+		polltest.Until(p, "environment in "+c.file, func() bool {
 			text, _ = os.ReadFile(c.file)
 			return bytes.Contains(text, []byte(envRole))
 		})
@@ -340,7 +342,7 @@ func TestStderrHasItsOwnLogOrGoesWithTheOutput(t *testing.T) {
 				t.Fatal(err)
 			}
 			proc.Start(true)
-			until(t, 10*time.Second, "end", func() bool { proc.mu.Lock(); defer proc.mu.Unlock(); return proc.run == nil })
+			polltest.Until(t, "end", func() bool { proc.mu.Lock(); defer proc.mu.Unlock(); return proc.run == nil })
 			want := map[string]string{out: "first\nthird\n", errs: "second\n"}
 			if redirect {
 				want = map[string]string{out: "first\nsecond\nthird\n", errs: ""}
@@ -389,7 +391,7 @@ func TestTheProgramOfAnotherUserHasHisGroups(t *testing.T) {
 	}
 	slices.Sort(groups)
 	var got []string
-	until(t, 10*time.Second, "output", func() bool {
+	polltest.Until(t, "output", func() bool {
 		text, _ := os.ReadFile(out)
 		got = strings.Split(strings.TrimSpace(string(text)), "\n")
 		return len(got) == 3
@@ -425,7 +427,7 @@ func TestExtraFilesKeepTheirNumbersBesideALifeline(t *testing.T) {
 		ProcLifeline(true), ProcStartSecs(0), ProcAutoReStart(AutoReStartFalse))
 	proc.Start(true)
 	defer proc.Stop(true)
-	until(t, 10*time.Second, "text through descriptor 3", func() bool {
+	polltest.Until(t, "text through descriptor 3", func() bool {
 		text, _ := os.ReadFile(in.Name())
 		return string(text) == "hello\n4,0s\n"
 	})
@@ -446,7 +448,7 @@ func TestAReloadNeverLeavesNobodyRunning(t *testing.T) {
 	pid := old.Pid()
 	second := make(chan error, 1)
 	go func() {
-		until(t, 5*time.Second, "first reload", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.reloading["sleep"] })
+		polltest.Until(t, "first reload", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return m.reloading["sleep"] })
 		_, err := m.GracefulReload("sleep", true)
 		second <- err
 	}()

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestMain(m *testing.M) {
@@ -30,15 +32,6 @@ func open(t *testing.T, spec string, c Config) Logger {
 	}
 	t.Cleanup(func() { l.Close() })
 	return l
-}
-
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 func TestParseSize(t *testing.T) {
@@ -114,11 +107,11 @@ func TestAFileIsMadeAndRotatedBetweenLines(t *testing.T) {
 		if _, err := fmt.Fprintf(l, "%02d %s\n", i, strings.Repeat("x", 26)); err != nil {
 			t.Fatal(err)
 		}
-		until(t, "time for a rotation", func() bool { return time.Since(rotatedAt(l)) > rotatePause })
+		polltest.Until(t, "time for a rotation", func() bool { return time.Since(rotatedAt(l)) > rotatePause })
 		rotations = i / 3
 	}
 	f := l.(fileLogger)
-	until(t, "old files are removed", func() bool { return len(f.backups()) == 3 })
+	polltest.Until(t, "old files are removed", func() bool { return len(f.backups()) == 3 })
 	text, err := os.ReadFile(name)
 	if err != nil || len(text) != 90 || !strings.HasPrefix(string(text), "57 ") || rotations != 19 {
 		t.Errorf("%q, %v", text, err)
@@ -339,9 +332,9 @@ func TestAPumpShowsABegunLineInTheEnd(t *testing.T) {
 	m := &memory{}
 	p := NewPump(r, m)
 	fmt.Fprint(w, "one\ntw")
-	until(t, "the whole line", func() bool { return m.String() == "one\n" })
+	polltest.Until(t, "the whole line", func() bool { return m.String() == "one\n" })
 	if runtime.GOOS != "windows" {
-		until(t, "the begun one, after a while", func() bool { return m.String() == "one\ntw" })
+		polltest.Until(t, "the begun one, after a while", func() bool { return m.String() == "one\ntw" })
 	}
 	fmt.Fprint(w, "o\nthree")
 	w.Close()
@@ -384,7 +377,7 @@ func TestWhatABrokenLoggerLostIsSaidWhenItWorksAgain(t *testing.T) {
 	m := &memory{err: errors.New("disk full")}
 	p := NewPump(r, m)
 	fmt.Fprintln(w, "lost")
-	until(t, "loss", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.dropped == 5 })
+	polltest.Until(t, "loss", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return p.dropped == 5 })
 	m.mu.Lock()
 	m.err = nil
 	m.mu.Unlock()

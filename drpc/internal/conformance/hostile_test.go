@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/tfilter"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // mutatedFrames is how many changed frames the live servers of all protocols get together.
@@ -52,7 +53,7 @@ func TestMutatedFramesLeaveNothingBehind(t *testing.T) {
 			fds, heap := descriptors(), heapInUse()
 			attack(t, sess, frames, mutatedFrames/len(Protos))
 			honest(t, sess)
-			within(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
+			polltest.Until(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
 			if grown := int64(heapInUse()) - int64(heap); grown > 64<<20 {
 				t.Errorf("the heap has grown by %d bytes", grown)
 			}
@@ -232,17 +233,4 @@ func heapInUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse
-}
-
-// within waits until ok holds.
-func within(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("never happened: %s", what)
-		case <-time.After(time.Millisecond):
-		}
-	}
 }

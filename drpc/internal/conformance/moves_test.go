@@ -6,6 +6,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -45,7 +46,7 @@ func movingOver(config func(testing.TB) (server, client drpc.EndpointConfig)) Se
 			t.Fatalf("dial: %v", stat)
 		}
 		return first, func() drpc.Endpoint {
-			within(t, "the first server to stop listening", func() bool { return len(first.Addrs()) == 0 })
+			polltest.Until(t, "the first server to stop listening", func() bool { return len(first.Addrs()) == 0 })
 			second := endpoint(t, serverConfig, nil)
 			register(second)
 			serve(t, second, pf)

@@ -10,6 +10,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // Soon is a time that only a hang can take.
@@ -38,11 +39,7 @@ func Serve(t testing.TB, e drpc.Endpoint, pf proto.ProtoFunc) (addr string) {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	for deadline := time.Now().Add(Soon); len(e.Addrs()) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the endpoint does not listen")
-		}
-	}
+	polltest.Until(t, "the endpoint listens", func() bool { return len(e.Addrs()) > 0 })
 	return e.Addrs()[0].String()
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 )
 
@@ -20,7 +21,7 @@ func held() holdings { return holdings{runtime.NumGoroutine(), conntest.Descript
 // backTo waits until the process has no more than before, but for a few goroutines, which libraries keep.
 func backTo(t testing.TB, before holdings, goroutines int) {
 	t.Helper()
-	conntest.Within(t, "goroutines and descriptors are as many as before", func() bool {
+	polltest.Until(t, "goroutines and descriptors are as many as before", func() bool {
 		now := held()
 		return now.goroutines <= before.goroutines+goroutines && now.descriptors <= before.descriptors
 	})
@@ -57,11 +58,11 @@ func cyclesLeaveNothing(t *testing.T, tr Transport) {
 	}
 	gone := func() bool { return p.server.CountSession() == 0 }
 	share(t, 8, 50, cycle) // what is made once
-	conntest.Within(t, "the first sessions are gone", gone)
+	polltest.Until(t, "the first sessions are gone", gone)
 	before, begin := held(), time.Now()
 	share(t, 8, cycles, cycle)
 	t.Logf("%d cycles in %v", cycles, time.Since(begin))
-	conntest.Within(t, "the sessions are gone", gone)
+	polltest.Until(t, "the sessions are gone", gone)
 	backTo(t, before, 4)
 }
 
@@ -82,7 +83,7 @@ func dialToNobody(t *testing.T, tr Transport) {
 	if took := time.Since(begin); took > patience/2 {
 		t.Errorf("three dials took %v", took)
 	}
-	conntest.Within(t, "descriptors are as many as before", func() bool { return conntest.Descriptors() <= fds })
+	polltest.Until(t, "descriptors are as many as before", func() bool { return conntest.Descriptors() <= fds })
 }
 
 // closeIsNoticed sees to it that what was written before the session closes arrives, and that the peer knows then.
@@ -118,7 +119,7 @@ func closeIsNoticed(t *testing.T, tr Transport) {
 				t.Error("what was written before Close did not arrive")
 			}
 		}
-		conntest.Within(t, "the server forgets the session", func() bool { return p.server.CountSession() == 0 })
+		polltest.Until(t, "the server forgets the session", func() bool { return p.server.CountSession() == 0 })
 	}
 }
 

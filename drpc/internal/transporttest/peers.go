@@ -12,6 +12,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // patience is how long something may take that takes no time unless it hangs.
@@ -71,7 +72,7 @@ func (p *peers) listen(t testing.TB, pf ...proto.ProtoFunc) *peers {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	conntest.Within(t, "the server listens", func() bool { return len(p.server.Addrs()) > 0 })
+	polltest.Until(t, "the server listens", func() bool { return len(p.server.Addrs()) > 0 })
 	p.addr = p.server.Addrs()[0]
 	return p
 }
@@ -94,7 +95,7 @@ func dialTo(t testing.TB, e drpc.Endpoint, addr string, pf ...proto.ProtoFunc) d
 // accepted is the only session of the server.
 func (p *peers) accepted(t testing.TB) (there drpc.Session) {
 	t.Helper()
-	conntest.Within(t, "the server has one session", func() bool { return p.server.CountSession() == 1 })
+	polltest.Until(t, "the server has one session", func() bool { return p.server.CountSession() == 1 })
 	p.server.RangeSession(func(s drpc.Session) bool { there = s; return false })
 	return there
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
-	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // silence has peers that connect and say nothing, beside one that is spared since it is spoken to.
@@ -21,13 +21,13 @@ func silence(t *testing.T, tr Transport) {
 	for range 5 {
 		strangers = append(strangers, tr.raw(t, p.addr.String()))
 	}
-	conntest.Within(t, "the strangers are there", func() bool { return p.server.CountSession() > 1 })
+	polltest.Until(t, "the strangers are there", func() bool { return p.server.CountSession() > 1 })
 	for _, conn := range strangers {
 		if !isClosed(conn) {
 			t.Error("a stranger that says nothing is not closed")
 		}
 	}
-	conntest.Within(t, "the strangers are gone", func() bool { return p.server.CountSession() == 1 })
+	polltest.Until(t, "the strangers are gone", func() bool { return p.server.CountSession() == 1 })
 	honest(t, sess)
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/certtest"
-	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // descriptorCanBeHad reaches the file descriptor of each side, with TLS and without.
@@ -113,7 +113,7 @@ func connectionCanBeReplaced(t *testing.T, tr Transport) {
 	}
 	// The reply may be here before the write that brought it has returned, so that the count comes later.
 	for side, c := range map[string]*counter{"client": here, "server": there} {
-		conntest.Within(t, side+" has counted what went through", func() bool {
+		polltest.Until(t, side+" has counted what went through", func() bool {
 			return c.read.Load() >= size && c.written.Load() >= size
 		})
 	}

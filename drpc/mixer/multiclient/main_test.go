@@ -2,7 +2,6 @@ package multiclient
 
 import (
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -15,16 +14,6 @@ import (
 func TestMain(m *testing.M) {
 	logger.SetLevel(logger.LevelCritical) // many tests cause errors on purpose
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
-}
-
-// within fails the test unless the condition holds soon.
-func within(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(peertest.Soon); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
 }
 
 // server is an endpoint with an echo, and with a handler that answers once it is let.

@@ -14,6 +14,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto/jsonproto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -35,7 +36,7 @@ func TestOneSessionCarriesWhatComesInTurn(t *testing.T) {
 	if got := <-s.news; got != "today" {
 		t.Error(got)
 	}
-	within(t, "the session is free", func() bool { return c.Size() == 1 })
+	polltest.Until(t, "the session is free", func() bool { return c.Size() == 1 })
 	if n := s.CountSession(); n != 1 {
 		t.Errorf("%d sessions", n)
 	}
@@ -59,7 +60,7 @@ func TestCallsWaitForTheirRepliesOverFewSessions(t *testing.T) {
 	for range calls {
 		<-s.begun
 	}
-	within(t, "all sessions are free", func() bool { return c.Size() == s.CountSession() }) // one may just be dialled
+	polltest.Until(t, "all sessions are free", func() bool { return c.Size() == s.CountSession() }) // one may just be dialled
 	if n := s.CountSession(); n > 4 {
 		t.Errorf("%d sessions", n)
 	}
@@ -118,7 +119,7 @@ func TestSessionsGrowInNumberWhileSendersAreStuck(t *testing.T) {
 			}
 		}
 	}
-	within(t, "all sessions are taken", func() bool { // whatever the system takes for the last one
+	polltest.Until(t, "all sessions are taken", func() bool { // whatever the system takes for the last one
 		select {
 		case stat := <-stats:
 			if stat != nil {
@@ -140,7 +141,7 @@ func TestSessionsGrowInNumberWhileSendersAreStuck(t *testing.T) {
 	for _, conn := range conns {
 		_ = conn.Close()
 	}
-	within(t, "nothing is taken any more", func() bool {
+	polltest.Until(t, "nothing is taken any more", func() bool {
 		c.pool.mu.Lock()
 		defer c.pool.mu.Unlock()
 		return c.pool.taken == 0 && len(c.pool.waiting) == 0
@@ -156,7 +157,7 @@ func TestSessionsTakeTurnsWhereAskedFor(t *testing.T) {
 	s := newServer(t, drpc.EndpointConfig{})
 	c := newClient(t, s.addr, Options{MinSessions: 3, MaxSessions: 3})
 	for range 3 {
-		within(t, "three sessions are used", func() bool {
+		polltest.Until(t, "three sessions are used", func() bool {
 			echoes(t, c, "x")
 			return c.Size() == 3
 		})
@@ -171,7 +172,7 @@ func TestSessionsTakeTurnsWhereAskedFor(t *testing.T) {
 			t.Errorf("%d sessions take turns, %d are there", len(used), s.CountSession())
 		}
 		s.RangeSession(func(sess drpc.Session) bool { _ = sess.Close(); return true })
-		within(t, "they are lost", func() bool { return c.Size() == 0 })
+		polltest.Until(t, "they are lost", func() bool { return c.Size() == 0 })
 	}
 }
 
@@ -180,7 +181,7 @@ func TestSessionsThatAreNotNeededAreClosed(t *testing.T) {
 	s := newServer(t, drpc.EndpointConfig{})
 	c := newClient(t, s.addr, Options{MaxIdle: 50 * time.Millisecond})
 	echoes(t, c, "x")
-	within(t, "it is closed", func() bool { return c.Size() == 0 && s.CountSession() == 0 })
+	polltest.Until(t, "it is closed", func() bool { return c.Size() == 0 && s.CountSession() == 0 })
 	echoes(t, c, "again")
 }
 
@@ -198,7 +199,7 @@ func TestNegativeIdleTimeClosesAfterTheReply(t *testing.T) {
 	if cmd := <-done; cmd.Status() != nil {
 		t.Errorf("the reply was not waited for: %v", cmd.Status())
 	}
-	within(t, "it is closed", func() bool { return s.CountSession() == 0 })
+	polltest.Until(t, "it is closed", func() bool { return s.CountSession() == 0 })
 	echoes(t, c, "x")
 }
 
@@ -210,7 +211,7 @@ func TestLostSessionsAreNotUsedAgain(t *testing.T) {
 	for range 20 {
 		echoes(t, c, "x")
 		s.RangeSession(func(sess drpc.Session) bool { _ = sess.Close(); return true })
-		within(t, "the client knows", func() bool { return c.Size() == 0 })
+		polltest.Until(t, "the client knows", func() bool { return c.Size() == 0 })
 	}
 }
 
@@ -224,7 +225,7 @@ func TestSessionsThatRedialAreNotThrownAway(t *testing.T) {
 	for range 10 {
 		echoes(t, c, "x")
 		s.RangeSession(func(sess drpc.Session) bool { _ = sess.Close(); return true })
-		within(t, "it is back", func() bool { return c.Size() == 1 })
+		polltest.Until(t, "it is back", func() bool { return c.Size() == 1 })
 	}
 	if n := ep.CountSession(); n != 1 {
 		t.Errorf("%d sessions", n)
@@ -318,7 +319,7 @@ func TestCloseWaitsForReplies(t *testing.T) {
 	<-s.begun
 	closed := make(chan struct{})
 	go func() { c.Close(); close(closed) }()
-	within(t, "it begins", func() bool { // without taking the session, which Close would find away
+	polltest.Until(t, "it begins", func() bool { // without taking the session, which Close would find away
 		c.pool.mu.Lock()
 		defer c.pool.mu.Unlock()
 		return c.pool.closed
@@ -427,7 +428,7 @@ func TestEveryCallEndsWhateverHappens(t *testing.T) {
 	if good == 0 {
 		t.Error("nothing was answered")
 	}
-	within(t, "nothing is left", func() bool { return s.CountSession() == 0 })
+	polltest.Until(t, "nothing is left", func() bool { return s.CountSession() == 0 })
 }
 
 // BenchmarkCall compares a client with a single session.

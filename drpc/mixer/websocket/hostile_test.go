@@ -15,6 +15,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 )
 
@@ -270,7 +271,7 @@ func TestAFloodOfPingsIsBounded(t *testing.T) {
 	}
 	_ = p.Close()
 	works(t, dial(t, newTestClient(t, "/", drpc.EndpointConfig{}), addr))
-	waitFor(t, "the end of the flood", func() bool { return s.CountSession() == 1 })
+	polltest.Until(t, "the end of the flood", func() bool { return s.CountSession() == 1 })
 }
 
 // Whatever is thrown at the server: nothing stays behind, and others are served on.
@@ -303,7 +304,7 @@ func TestMutatedFramesLeaveNothingBehind(t *testing.T) {
 				_ = p.Close()
 			}
 			works(t, honest)
-			waitFor(t, "the end of their sessions", func() bool { return s.CountSession() == 1 })
+			polltest.Until(t, "the end of their sessions", func() bool { return s.CountSession() == 1 })
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/internal/transporttest"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -30,16 +31,6 @@ func TestMain(m *testing.M) {
 
 // soon is a time that only a hang can take.
 const soon = 20 * time.Second
-
-// waitFor polls until ok holds.
-func waitFor(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(soon); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
-}
 
 func newTestServer(t testing.TB, root string, cfg drpc.EndpointConfig, plugins ...drpc.Plugin) *Server {
 	t.Helper()
@@ -64,7 +55,7 @@ func serve(t testing.TB, s *Server, pf ...proto.ProtoFunc) string {
 			t.Errorf("ListenAndServe: %v", err)
 		}
 	})
-	waitFor(t, "listening", func() bool { return len(s.Addrs()) > 0 })
+	polltest.Until(t, "listening", func() bool { return len(s.Addrs()) > 0 })
 	return s.Addrs()[0].String()
 }
 

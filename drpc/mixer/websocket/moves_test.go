@@ -6,6 +6,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/internal/conformance"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -28,7 +29,7 @@ func movingWebSocket(t testing.TB, register func(drpc.Endpoint), pf proto.ProtoF
 	register(first)
 	sess := dial(t, newTestClient(t, "/ws", drpc.EndpointConfig{}), serve(t, first, pf), pf)
 	return first, func() drpc.Endpoint {
-		waitFor(t, "the first server to stop listening", func() bool { return len(first.Addrs()) == 0 })
+		polltest.Until(t, "the first server to stop listening", func() bool { return len(first.Addrs()) == 0 })
 		second := newTestServer(t, "/ws", cfg)
 		register(second)
 		serve(t, second, pf)

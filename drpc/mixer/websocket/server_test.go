@@ -25,6 +25,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/certtest"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestAFailureIsNoSuccessForTheClient(t *testing.T) {
@@ -58,7 +59,7 @@ func TestTheServerPushesAndCalls(t *testing.T) {
 	pushed := make(chan string, 1)
 	drpc.HandlePush(c, "/news", func(_ drpc.PushCtx, arg *string) *drpc.Status { pushed <- *arg; return nil })
 	sess := dial(t, c, serve(t, s))
-	waitFor(t, "the session", func() bool { return s.CountSession() == 1 })
+	polltest.Until(t, "the session", func() bool { return s.CountSession() == 1 })
 	s.RangeSession(func(there drpc.Session) bool {
 		if want := "ws://" + sess.LocalAddr().String(); there.ID() != want || sess.ID() != sess.LocalAddr().String() {
 			t.Errorf("ids %s and %s, want %s", there.ID(), sess.ID(), want)
@@ -409,7 +410,7 @@ func TestManyCallersWithBodiesOfAllSizes(t *testing.T) {
 			addEcho(s)
 			addEcho(c)
 			sess := dial(t, c, serve(t, s, sub), sub)
-			waitFor(t, "the session", func() bool { return s.CountSession() == 1 })
+			polltest.Until(t, "the session", func() bool { return s.CountSession() == 1 })
 			var back drpc.Session
 			s.RangeSession(func(there drpc.Session) bool { back = there; return false })
 			sizes := []int{0, 1, 100, 125, 126, 4000, 1<<16 - 200, 1 << 16, 1 << 17, 1 << 20}
@@ -540,7 +541,7 @@ func TestClosingSaysWhy(t *testing.T) {
 	addEcho(s)
 	addr := serve(t, s)
 	one, all := upgraded(t, addr), upgraded(t, addr)
-	waitFor(t, "the sessions", func() bool { return s.CountSession() == 2 })
+	polltest.Until(t, "the sessions", func() bool { return s.CountSession() == 2 })
 	sess, ok := s.GetSession("ws://" + one.LocalAddr().String())
 	if !ok {
 		t.Fatal("no session")
@@ -581,7 +582,7 @@ func TestCloseAnswersWhatIsRunning(t *testing.T) {
 	<-began
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
-	waitFor(t, "the closing", func() bool { return s.CountSession() == 0 })
+	polltest.Until(t, "the closing", func() bool { return s.CountSession() == 0 })
 	close(finish)
 	if _, stat := cmd.Reply(); stat != nil || got != "done" {
 		t.Errorf("%q, %v", got, stat)
@@ -597,7 +598,7 @@ func TestCloseDoesNotWaitForSilentClients(t *testing.T) {
 	s := newTestServer(t, "/", drpc.EndpointConfig{})
 	addr := serve(t, s)
 	connect(t, addr)
-	waitFor(t, "the connection", func() bool {
+	polltest.Until(t, "the connection", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return len(s.silent) == 1
@@ -711,7 +712,7 @@ func TestAnAbruptEndIsNoticedAndRedialled(t *testing.T) {
 	c := newTestClient(t, "/", drpc.EndpointConfig{RedialTimes: -1, RedialInterval: time.Millisecond})
 	sess := dial(t, c, front)
 	cmd := sess.AsyncCall("/hang", "x", nil, nil)
-	waitFor(t, "the session", func() bool { return s.CountSession() == 1 })
+	polltest.Until(t, "the session", func() bool { return s.CountSession() == 1 })
 	cut()
 	if _, stat := cmd.Reply(); stat.Code() != drpc.CodeConnClosed {
 		t.Errorf("the call under way: %v", stat)
@@ -722,7 +723,7 @@ func TestAnAbruptEndIsNoticedAndRedialled(t *testing.T) {
 	if stat := sess.Call("/echo", []byte("x"), &got, drpc.WithContext(ctx)).Status(); stat != nil || string(got) != "x" {
 		t.Errorf("after the redial: %q, %v", got, stat)
 	}
-	waitFor(t, "the old session to go", func() bool { return s.CountSession() == 1 })
+	polltest.Until(t, "the old session to go", func() bool { return s.CountSession() == 1 })
 }
 
 func TestAPeerThatIsGoneIsFoundByPings(t *testing.T) {
@@ -734,8 +735,8 @@ func TestAPeerThatIsGoneIsFoundByPings(t *testing.T) {
 	addr := serve(t, s)
 	gone := upgraded(t, addr) // reads nothing, answers nothing
 	there := dial(t, newTestClient(t, "/", drpc.EndpointConfig{}), addr)
-	waitFor(t, "the sessions", func() bool { return s.CountSession() == 2 })
-	waitFor(t, "the end of the silent one", func() bool {
+	polltest.Until(t, "the sessions", func() bool { return s.CountSession() == 2 })
+	polltest.Until(t, "the end of the silent one", func() bool {
 		_, still := s.GetSession("ws://" + gone.LocalAddr().String())
 		return !still
 	})

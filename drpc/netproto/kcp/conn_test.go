@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -35,7 +36,7 @@ func TestCloseDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 	if took := time.Since(begin); took < 100*time.Millisecond || took > conntest.Patience/2 {
 		t.Errorf("Close took %v", took)
 	}
-	conntest.Within(t, "the server knows", func() bool { return server.lost() != nil })
+	polltest.Until(t, "the server knows", func() bool { return server.lost() != nil })
 }
 
 func TestCloseEndsWhoeverWaits(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/osgochina/dmicro/internal/conntest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/internal/race"
 )
@@ -161,7 +162,7 @@ func TestConnectionsAboveTheLimitAreRefused(t *testing.T) {
 			_ = server.Close()
 		}
 	}
-	conntest.Within(t, "one connection less", func() bool { return ln.live.Load() == 1 })
+	polltest.Until(t, "one connection less", func() bool { return ln.live.Load() == 1 })
 	dialTo(t, ln.Addr(), development, Config{})
 }
 
@@ -210,7 +211,7 @@ func TestClientsProveTheirAddressWhileManyHandshakesAreUnfinished(t *testing.T) 
 			deaf := &hearing{PacketConn: conntest.PacketConn(t), deaf: true}
 			wg.Go(func() { _, _ = openOver(ctx, deaf, ln.Addr()) })
 		}
-		conntest.Within(t, "all of them have begun", func() bool { return ln.live.Load() == int64(unfinished) })
+		polltest.Until(t, "all of them have begun", func() bool { return ln.live.Load() == int64(unfinished) })
 		honest := &hearing{PacketConn: conntest.PacketConn(t)}
 		client, err := openOver(ctx, honest, ln.Addr())
 		if err != nil {

@@ -23,16 +23,6 @@ func TestMain(m *testing.M) {
 // soon is a time that only a hang can take.
 const soon = 20 * time.Second
 
-// until waits for ok.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(3 * soon); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
-}
-
 // fakeSession is a session whose bytes a test counts. Everything that is not defined panics.
 type fakeSession struct {
 	drpc.Session

@@ -14,6 +14,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/internal/peertest"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -82,7 +83,7 @@ func TestFrozenServerIsFoundWithinTheBudget(t *testing.T) {
 				t.Fatal(stat)
 			}
 			hanging := sess.AsyncCall("/hang", "", nil, nil) // without a deadline: only the end of the session ends it
-			until(t, "the first answer to a heartbeat", func() bool { return sess.Stats().BytesIn > 0 })
+			polltest.Until(t, "the first answer to a heartbeat", func() bool { return sess.Stats().BytesIn > 0 })
 			if err := process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,7 @@ func TestFrozenServerIsFoundWithinTheBudget(t *testing.T) {
 			if stat := hanging.Status(); stat.Code() != drpc.CodeConnClosed || stat.Cause().Error() != errSilent.Error() {
 				t.Errorf("the call ended with %v", stat)
 			}
-			until(t, "the end of the session", sess.(interface{ IsPassiveClosed() bool }).IsPassiveClosed)
+			polltest.Until(t, "the end of the session", sess.(interface{ IsPassiveClosed() bool }).IsPassiveClosed)
 		})
 	}
 }
@@ -117,11 +118,11 @@ func TestFrozenServerIsRedialledWhenItRunsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The kernel of a frozen process accepts connections, so the redial succeeds and is found out in its turn.
-	until(t, "two redials", func() bool { return sess.Stats().Redials >= 2 })
+	polltest.Until(t, "two redials", func() bool { return sess.Stats().Redials >= 2 })
 	if err := process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "a call that is answered", func() bool { return sess.Call("/none", nil, nil).Status().Code() == drpc.CodeNotFound })
+	polltest.Until(t, "a call that is answered", func() bool { return sess.Call("/none", nil, nil).Status().Code() == drpc.CodeNotFound })
 	if sess.Swap().Get("kept") != true || cli.CountSession() != 1 {
 		t.Errorf("swap %v, %d sessions", sess.Swap(), cli.CountSession())
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/pbproto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // quick is a rate for tests in which nobody falls silent: a peer that shares a busy machine must not seem to within twice
@@ -116,10 +117,10 @@ func TestPingAndPongKeepASessionUpOverEveryProtocol(t *testing.T) {
 			p.setRate(quick)
 			cli := peertest.Endpoint(t, drpc.EndpointConfig{}, p)
 			sess := peertest.Dial(t, cli, addr, pf)
-			until(t, "heartbeats that are answered", func() bool { return sess.Stats().BytesIn > some })
+			polltest.Until(t, "heartbeats that are answered", func() bool { return sess.Stats().BytesIn > some })
 			p.UsePush()
 			before := sess.Stats().BytesOut
-			until(t, "heartbeats by push", func() bool { return sess.Stats().BytesOut > before+some })
+			polltest.Until(t, "heartbeats by push", func() bool { return sess.Stats().BytesOut > before+some })
 			if !sess.Health() || sess.Stats().Redials != 0 || srv.CountSession() != 1 {
 				t.Errorf("healthy %v, %d redials, %d sessions", sess.Health(), sess.Stats().Redials, srv.CountSession())
 			}
@@ -139,7 +140,7 @@ func TestPeerWithoutPongIsFine(t *testing.T) {
 	p.setRate(quick)
 	sess := peertest.Dial(t, peertest.Endpoint(t, drpc.EndpointConfig{}, p),
 		peertest.Serve(t, srv, rawproto.RawProtoFunc), rawproto.RawProtoFunc)
-	until(t, "heartbeats that are answered by 404", func() bool { return sess.Stats().BytesIn > some })
+	polltest.Until(t, "heartbeats that are answered by 404", func() bool { return sess.Stats().BytesIn > some })
 	if !sess.Health() {
 		t.Error("the session is gone")
 	}
@@ -152,7 +153,7 @@ func TestAcceptingSideMayPing(t *testing.T) {
 	srv := peertest.Endpoint(t, drpc.EndpointConfig{}, p)
 	cli := peertest.Endpoint(t, drpc.EndpointConfig{}, NewPong())
 	sess := peertest.Dial(t, cli, peertest.Serve(t, srv, rawproto.RawProtoFunc), rawproto.RawProtoFunc)
-	until(t, "heartbeats from the server", func() bool { return sess.Stats().BytesIn > some })
+	polltest.Until(t, "heartbeats from the server", func() bool { return sess.Stats().BytesIn > some })
 	if !sess.Health() {
 		t.Error("the session is gone")
 	}
@@ -183,7 +184,7 @@ func TestServerFindsAClientThatHasStopped(t *testing.T) {
 	if ne, ok := err.(net.Error); ok && ne.Timeout() {
 		t.Error("the connection stays up")
 	}
-	until(t, "the end of the session", func() bool { return srv.CountSession() == 0 })
+	polltest.Until(t, "the end of the session", func() bool { return srv.CountSession() == 0 })
 }
 
 func TestRatesThatMakeNoSenseChangeNothing(t *testing.T) {
@@ -258,7 +259,7 @@ func TestOnePluginServesSeveralEndpoints(t *testing.T) {
 	for range 2 {
 		cli := peertest.Endpoint(t, drpc.EndpointConfig{}, p)
 		sess := peertest.Dial(t, cli, addr, rawproto.RawProtoFunc)
-		until(t, "heartbeats that are answered", func() bool { return sess.Stats().BytesIn > some })
+		polltest.Until(t, "heartbeats that are answered", func() bool { return sess.Stats().BytesIn > some })
 		if err := cli.Close(); err != nil {
 			t.Error(err)
 		}
@@ -283,7 +284,7 @@ func TestCloseDoesNotWaitForHeartbeats(t *testing.T) {
 	w.mu.Lock()
 	w.send(sess, newMonitor(sess, perRate), soon, true)
 	w.mu.Unlock()
-	until(t, "a heartbeat under way", func() bool { return sess.Stats().Calling == 1 })
+	polltest.Until(t, "a heartbeat under way", func() bool { return sess.Stats().Calling == 1 })
 	closed := make(chan error, 1)
 	go func() { closed <- cli.Close() }()
 	select {

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/plugin/overload"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -36,15 +36,6 @@ func dialTo(t *testing.T, srv drpc.Endpoint) drpc.Session {
 	t.Helper()
 	return peertest.Dial(t, peertest.Endpoint(t, drpc.EndpointConfig{}),
 		peertest.Serve(t, srv, rawproto.RawProtoFunc), rawproto.RawProtoFunc)
-}
-
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(peertest.Soon); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }
 
 // of returns what the plugin knows of a method.
@@ -92,7 +83,7 @@ func TestConcurrencyOfAMethodIsBounded(t *testing.T) {
 			}
 		})
 	}
-	until(t, "three at work", func() bool { return running.Load() == 3 })
+	polltest.Until(t, "three at work", func() bool { return running.Load() == 3 })
 	for range 20 {
 		refused(t, sess.Call("/slow", "", nil).Status())
 		if stat := sess.Call("/quick", "", nil).Status(); stat != nil {
@@ -110,7 +101,7 @@ func TestConcurrencyOfAMethodIsBounded(t *testing.T) {
 			t.Errorf("within the new limit: %v", stat)
 		}
 	})
-	until(t, "four at work", func() bool { return running.Load() == 4 })
+	polltest.Until(t, "four at work", func() bool { return running.Load() == 4 })
 	refused(t, sess.Call("/slow", "", nil).Status())
 	close(release)
 	wg.Wait()
@@ -155,9 +146,9 @@ func TestPlacesAreGivenBackWhateverHappens(t *testing.T) {
 			t.Fatal(stat)
 		}
 		<-pushed
-		until(t, "the end of the push", func() bool { return of(p, "/push").Running == 0 })
+		polltest.Until(t, "the end of the push", func() bool { return of(p, "/push").Running == 0 })
 		// The place of the peer follows that of the method.
-		until(t, "a place", func() bool { return sess.Call("/ok", "", nil).StatusOK() })
+		polltest.Until(t, "a place", func() bool { return sess.Call("/ok", "", nil).StatusOK() })
 	}
 }
 
@@ -206,7 +197,7 @@ func TestPushesAboveTheLimitAreDropped(t *testing.T) {
 			t.Fatal(stat)
 		}
 	}
-	until(t, "ten pushes", func() bool {
+	polltest.Until(t, "ten pushes", func() bool {
 		m := of(p, "/note")
 		return m.Admitted == 2 && m.Refused == 8
 	})

@@ -10,9 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // envHold makes the test binary hold the pid file it names until its input ends.
@@ -73,15 +74,6 @@ func startHolder(t *testing.T, path string) *holder {
 	return &holder{Cmd: cmd, release: func() { in.Close() }}
 }
 
-func waitFor(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func mustWrite(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -132,7 +124,7 @@ func TestLockOfALivingHolderIsRefusedWithItsPid(t *testing.T) {
 		t.Fatalf("holder %d: gone %v, %v", h.PID, gone, err)
 	}
 	other.release()
-	waitFor(t, "the holder to be gone", func() bool {
+	polltest.Until(t, "the holder to be gone", func() bool {
 		gone, err := h.Gone()
 		return gone && err == nil
 	})
