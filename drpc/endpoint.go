@@ -21,6 +21,7 @@ type endpoint struct {
 	plugins *PluginContainer
 	hub     *hub
 	workers *workers
+	guard   readerGuard
 	tls     atomic.Pointer[func() *tls.Config]
 	number  uint64 // in the registry of live endpoints
 	meters  meters

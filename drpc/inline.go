@@ -14,7 +14,7 @@ const (
 	// One that is not quick costs as much, for it may be that the processor was busy with something else; one that kept
 	// the reader costs all.
 	quickScore = 16
-	// maxInline is how long a handler may keep the reader before another goroutine reads on.
+	// maxInline is how long a handler may keep the reader; within a guardPeriod after it another goroutine reads on.
 	maxInline = 500 * time.Microsecond
 )
 
@@ -25,8 +25,9 @@ const (
 //
 // The lowest bit says that a handler is running on the reader; the rest counts the goroutines that had the role.
 type readerRole struct {
-	turn   atomic.Uint32
-	rescue *time.Timer // takes the role away; made by the first reader that runs a handler
+	turn    atomic.Uint32
+	run     atomic.Int64 // when the last run of a handler on the reader began, a clock.Time
+	guarded atomic.Bool  // by the readerGuard, which takes the role away
 }
 
 // busy reports whether a handler runs on the reader.
@@ -63,46 +64,42 @@ func (q *quickness) note(d time.Duration) {
 // alone reports whether nothing but the request just received is on its way from the peer.
 func (l *link) alone() bool { return l.running.Load() == 1 && l.sock.Buffered() == 0 }
 
-// runTimed runs c, whose handler may turn out to be quick.
-func (c *handlerCtx) runTimed() {
-	h, start := c.handler, clock.Now()
+// runTimed runs c, whose handler may turn out to be quick, and which begins now.
+func (c *handlerCtx) runTimed(now clock.Time) {
+	h := c.handler
 	c.runNow()
-	h.quick.note(start.Since())
+	h.quick.note(now.Since())
 }
 
-// begin marks the reader as one that runs a handler. Unless finish comes in time, the rescue is to take the role away. The
-// mark comes before the time begins, or a timer that is early would find nothing to take, and nobody would come later.
-// From the mark on somebody else may have the role.
-func (r *readerRole) begin() (turn uint32) {
+// begin marks the reader as one that runs a handler from now on. From then on somebody else may have the role.
+func (r *readerRole) begin(now clock.Time) (turn uint32) {
 	turn = r.turn.Load()
+	r.run.Store(int64(now))
 	r.turn.Store(turn | 1)
-	r.rescue.Reset(maxInline)
 	return turn
 }
 
-// finish takes the mark of begin off. False says that the role was lost meanwhile, and with it the timer: it may already
-// watch over the reader who came after.
-func (r *readerRole) finish(turn uint32) (kept bool) {
-	if kept = r.turn.CompareAndSwap(turn|1, turn); kept {
-		r.rescue.Stop()
-	}
-	return kept
-}
+// finish takes the mark of begin off. False says that the role was lost meanwhile.
+func (r *readerRole) finish(turn uint32) (kept bool) { return r.turn.CompareAndSwap(turn|1, turn) }
+
+// lastRun is when the last run of a handler on the reader began.
+func (r *readerRole) lastRun() clock.Time { return clock.Time(r.run.Load()) }
 
 // runInline runs c on the reader. False says that the role was lost meanwhile.
 func (l *link) runInline(c *handlerCtx) (kept bool) {
-	l.beforeWait()              // nobody waits for what the handler takes
-	if l.reader.rescue == nil { // not on each call: a method value is an allocation
-		l.reader.rescue = time.AfterFunc(maxInline, l.readOn)
+	l.beforeWait() // nobody waits for what the handler takes
+	now := clock.Now()
+	turn := l.reader.begin(now)
+	if !l.reader.guarded.Load() {
+		l.sess.ep.guard.watch(l)
 	}
-	turn := l.reader.begin()
 	returned := false
 	defer func() {
 		if !returned {
 			l.readOn() // the handler has ended this goroutine
 		}
 	}()
-	c.runTimed()
+	c.runTimed(now)
 	returned = true
 	return l.reader.finish(turn)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/clock"
 	"github.com/osgochina/dmicro/internal/polltest"
 )
 
@@ -191,29 +192,53 @@ func TestHandlerOnTheReaderMayClose(t *testing.T) {
 	polltest.Receive(t, "the end of the session", sess.CloseNotify())
 }
 
-// A handler that outlives its role must not take back the watch over the reader who came after.
-func TestReaderThatLostItsRoleLeavesTheTimerOfTheNextOneAlone(t *testing.T) {
+// A handler that outlives its role must not take the role back from the reader who came after.
+func TestReaderThatLostItsRoleHasItNoMore(t *testing.T) {
 	t.Parallel()
 	var r readerRole
-	taken := make(chan bool, 10)
-	r.rescue = time.AfterFunc(time.Hour, func() { taken <- r.take() })
-	first := r.begin()
-	if !polltest.Receive(t, "the rescue from the first handler", taken) {
-		t.Fatal("the role was not taken")
+	first := r.begin(clock.Now())
+	if !r.take() {
+		t.Fatal("the role was not taken from the first handler")
 	}
-	second := r.begin() // on the goroutine that reads on
+	if r.take() {
+		t.Error("the role was taken from a reader that reads")
+	}
+	second := r.begin(clock.Now()) // on the goroutine that reads on
 	if r.finish(first) {
 		t.Error("the first one has its role back")
 	}
-	if !polltest.Receive(t, "the rescue from the second handler", taken) {
-		t.Error("the role was not taken again")
+	if !r.finish(second) {
+		t.Error("the second one has lost its role")
 	}
-	if r.finish(second) {
-		t.Error("the second one has its role back")
+}
+
+func TestGuardLeavesConnectionsWhoseReadersRunNoHandlers(t *testing.T) {
+	t.Parallel()
+	srv := newPeer(t, EndpointConfig{})
+	HandleCall(srv, "/echo", func(_ CallCtx, arg *string) (string, *Status) { return *arg, nil })
+	quick(t, srv, "/echo")
+	addr := serve(t, srv)
+	guard := &srv.(*endpoint).guard
+	posts := func() int {
+		guard.mu.Lock()
+		defer guard.mu.Unlock()
+		return len(guard.posts)
 	}
-	third := r.begin()
-	if kept := r.finish(third); !kept && !polltest.Receive(t, "a rescue", taken) {
-		t.Error("the role is lost, and nobody has it")
+	var sessions []Session
+	cli := newPeer(t, EndpointConfig{})
+	for range 5 {
+		sessions = append(sessions, dial(t, cli, addr))
+	}
+	for range 3 { // guarded anew each time
+		polltest.Until(t, "connections to be guarded", func() bool {
+			for _, sess := range sessions {
+				if stat := sess.Call("/echo", "x", new(string)).Status(); stat != nil {
+					t.Fatal(stat)
+				}
+			}
+			return posts() > 0
+		})
+		polltest.Until(t, "none to be guarded", func() bool { return posts() == 0 })
 	}
 }
 

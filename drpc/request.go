@@ -7,6 +7,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/tfilter"
+	"github.com/osgochina/dmicro/internal/clock"
 )
 
 // requestKind is what differs between a call and a push on the receiving side.
@@ -121,7 +122,7 @@ func (c *handlerCtx) hookOnReader(kind hookKind) *Status {
 // run is the worker's part of a request.
 func (c *handlerCtx) run() {
 	if c.timed {
-		c.runTimed()
+		c.runTimed(clock.Now())
 	} else {
 		c.runNow()
 	}
