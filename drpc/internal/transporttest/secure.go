@@ -173,7 +173,7 @@ func authoritiesFromFiles(t *testing.T, tr Transport) {
 // strangers has a server with TLS that gives strangers little time, and a client that is served all the while.
 func (tr Transport) strangers(t *testing.T) (p *peers, ca *certtest.Authority, known drpc.Session) {
 	ca = certtest.New(t)
-	p = tr.pair(t, func(server, _ *drpc.EndpointConfig) { server.HandshakeTimeout = 2 * time.Second })
+	p = tr.pair(t, func(server, _ *drpc.EndpointConfig) { server.HandshakeTimeout = 4 * time.Second })
 	secure(p, ca)
 	return p, ca, p.listen(t).dial(t)
 }

@@ -11,7 +11,7 @@ import (
 
 // silence has peers that connect and say nothing, beside one that is spared since it is spoken to.
 func silence(t *testing.T, tr Transport) {
-	p := tr.pair(t, func(server, _ *drpc.EndpointConfig) { server.FirstFrameTimeout = time.Second })
+	p := tr.pair(t, func(server, _ *drpc.EndpointConfig) { server.FirstFrameTimeout = 2 * time.Second })
 	drpc.HandlePush(p.client, "/news", func(drpc.PushCtx, *[]byte) *drpc.Status { return nil })
 	sess := p.listen(t).dial(t)
 	if stat := p.accepted(t).Push("/news", []byte("listen")); stat != nil {
@@ -34,7 +34,7 @@ func silence(t *testing.T, tr Transport) {
 // endlessFrame begins a frame, which never comes to its end.
 func endlessFrame(t *testing.T, tr Transport) {
 	p := tr.pair(t, func(server, _ *drpc.EndpointConfig) {
-		server.FrameTimeout, server.FirstFrameTimeout = time.Second, time.Second
+		server.FrameTimeout, server.FirstFrameTimeout = 2*time.Second, 2*time.Second
 	}).listen(t)
 	known := p.dial(t)
 	honest(t, known)

@@ -14,7 +14,8 @@ type Config struct {
 	Idle time.Duration
 	// Linger is how long Close waits at most for the peer to read to the end; 1 s by default.
 	Linger time.Duration
-	// DialTimeout bounds a dial whose context ends later; 5 s by default.
+	// DialTimeout bounds a dial whose context ends later; 5 s by default. A server ends a handshake whose client says nothing
+	// for that long.
 	DialTimeout time.Duration
 	// SilenceTimeout is how long a client may take to open its stream before its connection is closed; 10 s by default.
 	// Other clients do not wait for it.
