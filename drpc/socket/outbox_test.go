@@ -67,17 +67,20 @@ func TestWaitReportsTheWriteThatCarriedTheFrame(t *testing.T) {
 	}
 }
 
-// waiting is a context that tells when a sender waits on it, which is once its frame is queued or has no room.
+// waiting is a context that tells when a sender waits on it, which is once its frame is queued or has no room. Before that
+// it looks once whether there is anything that could end its waiting.
 type waiting struct {
 	context.Context
-	once sync.Once
-	on   chan struct{}
+	looks atomic.Int32
+	on    chan struct{}
 }
 
 func newWaiting(ctx context.Context) *waiting { return &waiting{Context: ctx, on: make(chan struct{})} }
 
 func (w *waiting) Done() <-chan struct{} {
-	w.once.Do(func() { close(w.on) })
+	if w.looks.Add(1) == 2 {
+		close(w.on)
+	}
 	return w.Context.Done()
 }
 
