@@ -12,8 +12,8 @@ import (
 )
 
 // Free returns a TCP port of 127.0.0.1 that nothing listens on. It lies below the range from which systems serve port 0
-// and choose the ports that are dialled from (32768 at the lowest, RFC 6056): while a server is away nobody else gets its
-// port, and nobody who dials it connects to itself.
+// and choose the ports that are dialled from (32768 at the lowest, RFC 6056), and no other test gets it until this one ends:
+// while a server is away its port is nobody else's, and nobody who dials it connects to itself.
 func Free(t testing.TB) uint16 {
 	t.Helper()
 	var port int
@@ -42,13 +42,26 @@ func ListenUDP(t testing.TB) *net.UDPConn {
 
 var loopback = net.IPv4(127, 0, 0, 1)
 
-// choose draws ports until one is good.
+const (
+	lowest = 10_000
+	ports  = 10_000 // as many again are their locks
+)
+
+// choose draws ports until one is good. Until the test ends it holds the lock of the port, a listener at another one: tests
+// of other processes draw, too, and find the port free whenever its server is away.
 func choose(t testing.TB, try func(port int) error) {
 	t.Helper()
 	for range 100 {
-		if try(10_000+rand.IntN(20_000)) == nil {
+		port := lowest + rand.IntN(ports)
+		lock, err := net.ListenTCP("tcp", &net.TCPAddr{IP: loopback, Port: port + ports})
+		if err != nil {
+			continue // somebody else has it
+		}
+		if try(port) == nil {
+			t.Cleanup(func() { _ = lock.Close() })
 			return
 		}
+		_ = lock.Close()
 	}
 	t.Fatal("no free port among a hundred")
 }

@@ -36,3 +36,15 @@ func TestSocketsMayBeBoundAgain(t *testing.T) {
 		_ = again.Close()
 	}
 }
+
+func TestPortsAreLockedWhileTheirTestRuns(t *testing.T) {
+	t.Parallel()
+	conn := ListenUDP(t)
+	defer func() { _ = conn.Close() }()
+	for what, port := range map[string]int{"Free": int(Free(t)), "ListenUDP": conn.LocalAddr().(*net.UDPAddr).Port} {
+		if ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: loopback, Port: port + ports}); err == nil {
+			_ = ln.Close()
+			t.Errorf("%s: another test may get port %d", what, port)
+		}
+	}
+}
