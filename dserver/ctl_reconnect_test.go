@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/dserver/internal/instance"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // successor serves the control socket of an application under whose name this process runs, as the next process of a
 // reload does.
 func successor(t *testing.T, path string) *ctlServer {
 	t.Helper()
+	porttest.Released() // what the one before has closed
 	c, err := newServer().openCtl(path)
 	if err != nil {
 		t.Fatal(err)

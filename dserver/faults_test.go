@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/internal/certtest"
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // A handler that takes longer than the limit is cut at the limit, and the log says how many calls that concerns.
@@ -295,7 +295,7 @@ func TestCallsOverQUICThatHaveBegunAreAnsweredByTheOldProcess(t *testing.T) {
 // newUDPEnv makes a place for a netApp that listens on a UDP socket.
 func newUDPEnv(t *testing.T, network string) (*testEnv, *certtest.Authority) {
 	e := newNetEnv(t, "udp")
-	e.extra = append(e.extra, "UDP="+network, "PORT_udp="+strconv.Itoa(freePort(t)))
+	e.extra = append(e.extra, "UDP="+network, fmt.Sprint("PORT_udp=", porttest.FreeUDP(t)))
 	e.cleanUp()
 	ca := certtest.New(t)
 	if network == "quic" {

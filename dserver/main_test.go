@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -299,11 +298,24 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
+// output is a file with what a process has printed, and its successors, who inherit it. Once a process has ended, all of its
+// words are there, whoever else goes on.
+type output struct{ path string }
+
+// String returns what has been printed so far.
+func (o output) String() string {
+	text, err := os.ReadFile(o.path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
 // process is an application that was started and runs.
 type process struct {
 	*exec.Cmd
 	t    *testing.T
-	out  syncBuffer
+	out  output
 	done chan struct{}
 }
 
@@ -320,36 +332,20 @@ func (e *testEnv) begin(args ...string) *process {
 // tryBegin is begin for a command that the system may refuse to start.
 func (e *testEnv) tryBegin(cmd *exec.Cmd) (*process, error) {
 	e.t.Helper()
-	p := &process{Cmd: cmd, t: e.t, done: make(chan struct{})}
-	r, w, err := os.Pipe()
+	p := &process{Cmd: cmd, t: e.t, out: output{filepath.Join(e.t.TempDir(), "output")}, done: make(chan struct{})}
+	f, err := os.OpenFile(p.out.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	p.Stdout, p.Stderr = w, w
-	err = p.Start()
-	_ = w.Close()
-	if err != nil {
-		_ = r.Close()
+	defer f.Close()
+	p.Stdout, p.Stderr = f, f
+	if err := p.Start(); err != nil {
 		return nil, err
 	}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		_, _ = io.Copy(&p.out, r)
-	}()
 	go func() {
 		defer close(p.done)
 		_ = p.Wait()
-		select {
-		case <-read:
-		case <-time.After(300 * time.Millisecond): // a successor has the pipe, too
-		}
 	}()
-	e.t.Cleanup(func() {
-		_ = r.SetReadDeadline(time.Now())
-		<-read
-		_ = r.Close()
-	})
 	e.t.Cleanup(func() {
 		_ = p.Process.Kill()
 		<-p.done

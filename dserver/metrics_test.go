@@ -21,6 +21,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 	"github.com/osgochina/dmicro/metrics"
 	"github.com/osgochina/dmicro/metrics/prometheus"
 )
@@ -71,12 +72,12 @@ type figuresEnv struct {
 
 func newFiguresEnv(t *testing.T, traits string) *figuresEnv {
 	e := &figuresEnv{testEnv: newNetEnv(t, "tcponly,"+traits), peers: map[string]string{}}
-	port := freePort(t)
+	port := porttest.Free(t)
 	e.page = fmt.Sprintf("http://127.0.0.1:%d/metrics", port)
 	inherit := []string{}
 	e.extra = append(e.extra, fmt.Sprintf("PAGE=%d", port))
 	for _, kind := range []string{"count", "tally", "tcp"} {
-		port := freePort(t)
+		port := porttest.Free(t)
 		e.peers[kind] = fmt.Sprintf("127.0.0.1:%d", port)
 		e.extra = append(e.extra, fmt.Sprintf("PORT_%s=%d", kind, port))
 		inherit = append(inherit, fmt.Sprintf("tcp 127.0.0.1 %d", port))

@@ -4,8 +4,6 @@ package dserver
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,22 +15,8 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
-
-// freePort returns a port that nobody listens on, outside of the range from which the system chooses ports.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err == nil {
-			_ = ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port among a hundred")
-	return 0
-}
 
 // newMultiEnv makes a place for a netApp of several processes. With held, the master has all sockets.
 func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
@@ -51,7 +35,7 @@ func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
 // chooses.
 func newPortsEnv(t *testing.T, traits string) *testEnv {
 	e := newNetEnv(t, traits)
-	tcp, web, http := freePort(t), freePort(t), freePort(t)
+	tcp, web, http := porttest.Free(t), porttest.Free(t), porttest.Free(t)
 	e.extra = append(e.extra, fmt.Sprintf("PORT_tcp=%d", tcp), fmt.Sprintf("PORT_web=%d", web), fmt.Sprintf("PORT_http=%d", http))
 	e.cleanUp()
 	return e

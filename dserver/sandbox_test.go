@@ -2,6 +2,8 @@ package dserver
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -165,11 +167,11 @@ func TestFindUnitTakesNoChances(t *testing.T) {
 
 func TestGetSandboxLooksInTheServerOfTheProcess(t *testing.T) {
 	t.Parallel()
-	box := &appSandbox{name: "found"}
+	box := &appSandbox{name: fmt.Sprintf("found%x", rand.Uint64())} // the server stays when the tests are run again
 	if err := defaultServer.AddSandBox(box); err != nil {
 		t.Fatal(err)
 	}
-	if got := GetSandbox("found"); got != box {
+	if got := GetSandbox(box.name); got != box {
 		t.Errorf("got %v", got)
 	}
 	if got := GetSandbox("lost"); got != nil {

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestInheritListenerBindsBeforeAnybodyListens(t *testing.T) {
@@ -139,9 +141,10 @@ func TestLeaveRunsThePlanAndExits(t *testing.T) {
 		"takes long": {hang: true, code: 1},
 	} {
 		u, f := ready(t, nil)
-		ln := mustListen(t, u, "tcp", "127.0.0.1:0")
+		ln := mustListen(t, u, "tcp", "127.0.0.1:"+freePort(t))
 		addr := ln.Addr().String()
 		open := func() bool {
+			porttest.Released()
 			c, err := net.Dial("tcp", addr)
 			if err == nil {
 				_ = c.Close()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -247,9 +246,4 @@ func openFiles(t *testing.T) int {
 	}
 	t.Skip("descriptors cannot be counted here")
 	return 0
-}
-
-func portOf(t *testing.T, a net.Addr) string {
-	t.Helper()
-	return strconv.Itoa(a.(*net.TCPAddr).Port)
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestAddressesAreComparedByMeaning(t *testing.T) {
@@ -78,7 +79,7 @@ func TestClosedListenerIsFreeAgainAndNotInherited(t *testing.T) {
 		inherited <- c.u.Unclaimed()
 		_ = c.u.Ready()
 	})
-	ln := mustListen(t, u, "tcp", "127.0.0.1:0")
+	ln := mustListen(t, u, "tcp", "127.0.0.1:"+freePort(t))
 	stays := mustListen(t, u, "tcp", "127.0.0.1:0")
 	addr := ln.Addr().String()
 	if err := errors.Join(ln.Close(), ln.Close()); err != nil {
@@ -87,6 +88,7 @@ func TestClosedListenerIsFreeAgainAndNotInherited(t *testing.T) {
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Accept of a closed listener: %v", err)
 	}
+	porttest.Released()
 	again := mustListen(t, u, "tcp", addr)
 	if again.Addr().String() != addr {
 		t.Fatalf("got %s", again.Addr())
@@ -273,6 +275,7 @@ func TestHeldSocketOutlivesItsListeners(t *testing.T) {
 	if err := u.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	porttest.Released()
 	if _, err := net.Dial("tcp", addr); err == nil {
 		t.Error("still there after Stop")
 	}
@@ -358,6 +361,7 @@ func leaveStale(t *testing.T, path string) {
 	}
 	ln.(*net.UnixListener).SetUnlinkOnClose(false)
 	_ = ln.Close()
+	porttest.Released()
 }
 
 func TestStaleUnixSocketIsRecovered(t *testing.T) {

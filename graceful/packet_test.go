@@ -5,11 +5,14 @@ package graceful
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func mustListenPacket(t *testing.T, u *Upgrader, address string) net.PacketConn {
@@ -116,7 +119,7 @@ func TestPacketsGoToTheOneThatServes(t *testing.T) {
 func TestPacketConnIsAnOrdinaryOneWithoutReload(t *testing.T) {
 	t.Parallel()
 	u, _ := ready(t, nil)
-	pc := mustListenPacket(t, u, "127.0.0.1:0")
+	pc := mustListenPacket(t, u, fmt.Sprint("127.0.0.1:", porttest.FreeUDP(t)))
 	buffers := pc.(interface {
 		SetReadBuffer(int) error
 		SetWriteBuffer(int) error
@@ -133,6 +136,7 @@ func TestPacketConnIsAnOrdinaryOneWithoutReload(t *testing.T) {
 	if _, _, err := pc.ReadFrom(make([]byte, 9)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("%v", err)
 	}
+	porttest.Released()
 	again := mustListenPacket(t, u, addr)
 	if !strings.HasSuffix(addr, again.LocalAddr().String()) {
 		t.Errorf("%s became %s", addr, again.LocalAddr())

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 func TestSuccessorTakesTheListenersOver(t *testing.T) {
@@ -30,8 +30,8 @@ func TestSuccessorTakesTheListenersOver(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	for _, where := range []struct{ network, address string }{
-		{"tcp", "127.0.0.1:0"},
-		{"tcp4", "127.0.0.1:0"},
+		{"tcp", "127.0.0.1:" + freePort(t)}, // nobody else's after the stop
+		{"tcp4", "127.0.0.1:" + freePort(t)},
 		{"unix", filepath.Join(dir, "s")},
 	} {
 		t.Run(where.network, func(t *testing.T) {
@@ -84,6 +84,7 @@ func TestSuccessorTakesTheListenersOver(t *testing.T) {
 			if err := next.Stop(); err != nil {
 				t.Fatal(err)
 			}
+			porttest.Released()
 			if got := ask(t, where.network, addr); !strings.HasPrefix(got, "refused") {
 				t.Fatalf("after the stop: %q", got)
 			}
@@ -361,20 +362,10 @@ func TestDescriptorsStayOverManyReloads(t *testing.T) {
 	polltest.Until(t, "the descriptors to be closed", func() bool { return openFiles(t) <= before })
 }
 
-// freePort returns a TCP port of 127.0.0.1 that nothing listens on, for the tests that must know the number before they
-// listen. It lies below the range from which systems serve port 0 (32768 at the lowest, RFC 6056), since what other
-// tests of this machine get from there between this look and the caller's use would be refused as in use.
+// freePort returns a TCP port of 127.0.0.1 for the tests that must know the number before they listen.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(10_000+rand.IntN(20_000)))
-		if err == nil {
-			defer ln.Close()
-			return portOf(t, ln.Addr())
-		}
-	}
-	t.Fatal("no free port among a hundred")
-	return ""
+	return strconv.Itoa(int(porttest.Free(t)))
 }
 
 func TestHandedOverSocketsNeitherBlockNorLeak(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -226,7 +227,7 @@ func TestGhttpServesOnAnInheritableListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := g.Server("graceful-example")
+	s := g.Server(fmt.Sprintf("graceful-example-%x", rand.Uint64())) // GoFrame keeps each by its name
 	s.SetDumpRouterMap(false)
 	s.BindHandler("/", func(r *ghttp.Request) { r.Response.Write("ok") })
 	if err := s.SetListener(ln); err != nil {

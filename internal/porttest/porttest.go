@@ -8,6 +8,7 @@ package porttest
 import (
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"testing"
 )
 
@@ -25,7 +26,28 @@ func Free(t testing.TB) uint16 {
 		}
 		return err
 	})
+	Released()
 	return uint16(port)
+}
+
+// FreeUDP is Free for a UDP port.
+func FreeUDP(t testing.TB) uint16 {
+	t.Helper()
+	conn := ListenUDP(t)
+	port := conn.LocalAddr().(*net.UDPAddr).Port
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	Released()
+	return uint16(port)
+}
+
+// Released returns when what this process has closed before is free. A program that any goroutine starts has a copy of
+// every descriptor until it executes, so that a socket may be open for a moment after it was closed: in a package whose
+// tests start programs, side by side, who binds an address again or says that nobody is there calls Released before.
+func Released() {
+	syscall.ForkLock.RLock() // held by whoever starts a program until the program executes
+	defer syscall.ForkLock.RUnlock()
 }
 
 // ListenUDP returns a UDP socket of 127.0.0.1 whose port may be let go and bound again: like those of Free, nobody else

@@ -37,6 +37,17 @@ func TestSocketsMayBeBoundAgain(t *testing.T) {
 	}
 }
 
+func TestPortOfFreeUDPMayBeBound(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: loopback, Port: int(FreeUDP(t))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	}
+}
+
 func TestPortsAreLockedWhileTheirTestRuns(t *testing.T) {
 	t.Parallel()
 	conn := ListenUDP(t)

@@ -162,3 +162,14 @@ func (p place) pid(name string) int {
 	}
 	return n
 }
+
+// untilPrompt is polltest.Until for what has to happen within a limit. The limit itself is for the long tests, which have the
+// machine to themselves.
+func (p place) untilPrompt(limit time.Duration, what string, cond func() bool) {
+	p.Helper()
+	began := time.Now()
+	polltest.Until(p.T, what, cond)
+	if took := time.Since(began); took > limit && os.Getenv("DMICRO_SOAK") != "" {
+		p.Errorf("%s: took %v, the limit is %v", what, took, limit)
+	}
+}
