@@ -16,9 +16,8 @@ import (
 	"github.com/osgochina/dmicro/dserver/internal/instance"
 )
 
-// connectTimeout bounds connecting, and then the first answer: a server that
-// does not answer is found out within a second.
-const connectTimeout = 450 * time.Millisecond
+// answerTime is the usual DServer.answerTime: a server that does not answer is found out within a second.
+const answerTime = 450 * time.Millisecond
 
 // ctlClient is a connection to a running server.
 type ctlClient struct {
@@ -33,8 +32,8 @@ type ctlClient struct {
 var errNoAnswer = errors.New("no answer")
 
 // dialCtl connects to the server whose socket is at path and makes sure that
-// it answers.
-func dialCtl(path string) (*ctlClient, error) {
+// it answers, with so much time for either.
+func dialCtl(path string, limit time.Duration) (*ctlClient, error) {
 	// The socket of somebody else who prepared a directory of this name would
 	// be told what to stop, and could answer anything.
 	if err := instance.Check(filepath.Dir(path)); err != nil {
@@ -44,7 +43,7 @@ func dialCtl(path string) (*ctlClient, error) {
 		return nil, err
 	}
 	endpoint, err := drpc.New(drpc.EndpointConfig{
-		Network: "unix", DefaultBodyCodec: "json", DialTimeout: connectTimeout, MaxMessageSize: maxCtlMessage,
+		Network: "unix", DefaultBodyCodec: "json", DialTimeout: limit, MaxMessageSize: maxCtlMessage,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +57,7 @@ func dialCtl(path string) (*ctlClient, error) {
 		return nil, fmt.Errorf("%w: %v", instance.ErrNotRunning, stat.Cause())
 	}
 	c.session = session
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if stat := c.call(ctx, methodVersion, nil, new(versionInfo)); !stat.OK() {
 		c.close()

@@ -96,7 +96,7 @@ func (t *workerTails) idle() bool {
 
 // tail passes on what one worker logs, until it has gone or ctx ends.
 func (t *workerTails) tail(ctx context.Context, w *worker) {
-	client, err := dialCtl(w.socket)
+	client, err := dialCtl(w.socket, w.service.master.server.answerTime)
 	if err != nil {
 		logger.Debugf(ctx, "ctl: the log of worker %d: %v", w.pid, err)
 		return

@@ -32,6 +32,7 @@ func TestCtlFollowsTheApplicationIntoItsNextProcess(t *testing.T) {
 		return ""
 	}
 	a := &app{console: console{getenv: getenv}, server: newServer(), name: "App", debug: true}
+	a.server.answerTime = patience
 	s := &ctlSession{app: a}
 	path, err := s.socketPath()
 	if err != nil {

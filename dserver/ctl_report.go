@@ -199,7 +199,7 @@ func (c *ctlServer) askOthers(method string, arg any, join func(answer json.RawM
 	if c.others == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.server.answerTime)
 	defer cancel()
 	var (
 		wg sync.WaitGroup

@@ -179,7 +179,7 @@ func (c *ctlServer) close() {
 }
 
 func (c *ctlServer) info(drpc.CtxSession, ctlNone) (any, *drpc.Status) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.server.answerTime)
 	defer cancel()
 	return ctlInfos{List: c.server.model.infos(ctx)}, nil
 }

@@ -55,7 +55,7 @@ func (s *ctlSession) connect() error {
 	if err != nil {
 		return err
 	}
-	client, err := dialCtl(path)
+	client, err := dialCtl(path, s.server.answerTime)
 	switch {
 	case errors.Is(err, errNoAnswer):
 		return fmt.Errorf(msgNoAnswer.in(s.msg), path)
@@ -103,7 +103,7 @@ func (s *ctlSession) reconnect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reconnectTime)
 	defer cancel()
 	for {
-		client, err := dialCtl(path)
+		client, err := dialCtl(path, s.server.answerTime)
 		if err == nil {
 			s.client.Swap(client).close()
 			return nil
@@ -250,7 +250,7 @@ func (s *ctlSession) untilInterrupt(ctx context.Context) (context.Context, conte
 
 // briefly is the time that a question beside the point may take.
 func (s *ctlSession) briefly() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), connectTimeout)
+	return context.WithTimeout(context.Background(), s.server.answerTime)
 }
 
 // done says that a command did what it should.

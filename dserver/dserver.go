@@ -69,6 +69,9 @@ type DServer struct {
 	orphaned <-chan struct{} // closed when the master of this worker has died; nil for others
 	broken   error           // why serve has ended by itself; nil if it was asked to
 
+	// answerTime bounds connecting to another process of the application, and each of its answers that somebody waits for.
+	answerTime time.Duration
+
 	reloadMu sync.Mutex    // one reload at a time
 	filed    chan struct{} // closed when the pid files name this process, and go to its successor; nil where nothing is filed
 
@@ -103,6 +106,7 @@ func newServer() *DServer {
 		stopAsked:   make(chan time.Duration, 1),
 		failed:      make(chan struct{}, 1),
 		limits:      defaultLimits(),
+		answerTime:  answerTime,
 		hurry:       make(chan struct{}),
 		stopTimeout: defaultStopTimeout,
 		services:    make(map[string]*DService),

@@ -219,7 +219,7 @@ func TestMasterShowsTheSumOfItsWorkers(t *testing.T) {
 
 func TestFrozenWorkerCountsWithItsLastFigures(t *testing.T) {
 	t.Parallel()
-	e := newFiguresEnv(t, "multi")
+	e := newFiguresEnv(t, "multi,hasty")
 	e.serve()
 	e.waitPage()
 	frozen := e.callOnce("count", 5)
@@ -246,7 +246,7 @@ func TestMasterShowsTheSumWithoutCtl(t *testing.T) {
 	worker := e.callOnce("count", 2)
 	e.callOnce("tally", 2)
 	e.waitCalls(0, 4)
-	c, err := dialCtl(workerSocket(e.runDir(), worker))
+	c, err := dialCtl(workerSocket(e.runDir(), worker), patience)
 	if err != nil {
 		t.Fatal(err)
 	}

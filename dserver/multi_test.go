@@ -248,7 +248,7 @@ func TestKilledWorkerIsReplaced(t *testing.T) {
 
 func TestFrozenWorkerIsFoundAndReplaced(t *testing.T) {
 	t.Parallel()
-	e := newMultiEnv(t, "tcponly", true)
+	e := newMultiEnv(t, "tcponly,hasty", true)
 	writeFile(t, filepath.Join(e.dir, "config.toml"), "[dserver]\nHeartbeat = \"3s\"\n")
 	e.serve()
 	c := dialApp(t, "tcp", e.addr("tcp"))

@@ -40,6 +40,7 @@ func netApp(traits []string) {
 		mountProc()
 	}
 	SetName("TestApp")
+	bePatient(!has["hasty"])
 	if has["noctl"] {
 		CloseCtl()
 	}

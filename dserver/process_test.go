@@ -595,14 +595,14 @@ func TestCtlLogEndsWithTheServer(t *testing.T) {
 
 // A server that is there and does not answer is told from one that is gone.
 func TestCtlOfAFrozenServerFailsWithinASecond(t *testing.T) {
-	e := newEnv(t, "")
+	e := newEnv(t, "hasty")
 	p := e.serve()
 	p.signal(syscall.SIGSTOP)
 	r := e.run("ctl", "ps")
 	p.signal(syscall.SIGCONT)
 	r.want(t, codeFailed, "does not answer")
 	e.withinASecond(r, "ctl")
-	e.run("ctl", "ps").want(t, codeOK)
+	waitFor(t, "an answer", func() bool { return e.run("ctl", "ps").code == codeOK })
 }
 
 func TestGarbageOnTheControlSocketHurtsNobody(t *testing.T) {

@@ -188,7 +188,7 @@ func (w *worker) connect() (*ctlClient, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.client == nil {
-		client, err := dialCtl(w.socket)
+		client, err := dialCtl(w.socket, w.service.master.server.answerTime)
 		if err != nil {
 			return nil, err
 		}

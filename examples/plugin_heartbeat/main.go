@@ -4,7 +4,6 @@ package main
 import (
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/plugin/heartbeat"
@@ -21,10 +20,9 @@ func main() {
 	defer client.Close()
 	sess, stat := client.Dial(ln.Addr().String())
 	demo.OK(stat)
-	began := time.Now()
 	stat = sess.Call("/hello", nil, nil).Status() // without a deadline: it would wait for ever
-	fmt.Println(stat.Msg(), "- within the budget:", time.Since(began) < 10*time.Second)
+	fmt.Println(stat.Msg())
 }
 
 // Output:
-// Connection Closed - within the budget: true
+// Connection Closed
