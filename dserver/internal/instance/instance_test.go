@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/internal/polltest"
+	"github.com/osgochina/dmicro/internal/porttest"
 )
 
 // envHold makes the test binary hold the pid file it names until its input ends.
@@ -311,6 +312,7 @@ func TestPinnedDirectoryIsLockedForCleaners(t *testing.T) {
 		t.Errorf("a cleaner gets the lock: %v", err)
 	}
 	pin.Close()
+	porttest.Released()
 	if err := lockFile(cleaner, true); err != nil {
 		t.Errorf("after the end: %v", err)
 	}
@@ -528,6 +530,7 @@ func TestHolderTellsItsSuccessorEvenWhenItHasEnded(t *testing.T) {
 	if err := old.Release(); err != nil {
 		t.Fatal(err)
 	}
+	porttest.Released()
 	if gone, err := h.Gone(); !gone || err != nil {
 		t.Errorf("the old one is gone: %v, %v", gone, err)
 	}
@@ -552,6 +555,7 @@ func TestNextStartIsNoSuccessor(t *testing.T) {
 	if err := first.Release(); err != nil {
 		t.Fatal(err)
 	}
+	porttest.Released()
 	second, err := Lock(path)
 	if err != nil {
 		t.Fatal(err)
