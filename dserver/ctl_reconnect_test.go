@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/osgochina/dmicro/dserver/internal/instance"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/porttest"
 )
 
@@ -32,7 +33,7 @@ func TestCtlFollowsTheApplicationIntoItsNextProcess(t *testing.T) {
 		return ""
 	}
 	a := &app{console: console{getenv: getenv}, server: newServer(), name: "App", debug: true}
-	a.server.answerTime = patience
+	a.server.answerTime = polltest.Patience
 	s := &ctlSession{app: a}
 	path, err := s.socketPath()
 	if err != nil {

@@ -199,7 +199,7 @@ func testApp(traits []string) {
 // test; an application that is hasty gives them what it does elsewhere.
 func bePatient(patient bool) {
 	if patient {
-		defaultServer.answerTime = patience
+		defaultServer.answerTime = polltest.Patience
 	}
 }
 

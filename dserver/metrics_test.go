@@ -246,7 +246,7 @@ func TestMasterShowsTheSumWithoutCtl(t *testing.T) {
 	worker := e.callOnce("count", 2)
 	e.callOnce("tally", 2)
 	e.waitCalls(0, 4)
-	c, err := dialCtl(workerSocket(e.runDir(), worker), patience)
+	c, err := dialCtl(workerSocket(e.runDir(), worker), polltest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -602,7 +602,7 @@ func TestCtlOfAFrozenServerFailsWithinASecond(t *testing.T) {
 	p.signal(syscall.SIGCONT)
 	r.want(t, codeFailed, "does not answer")
 	e.withinASecond(r, "ctl")
-	waitFor(t, "an answer", func() bool { return e.run("ctl", "ps").code == codeOK })
+	polltest.Until(t, "an answer", func() bool { return e.run("ctl", "ps").code == codeOK })
 }
 
 func TestGarbageOnTheControlSocketHurtsNobody(t *testing.T) {
