@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -505,6 +507,52 @@ func lockAs(t *testing.T, path string, pid int) *PidFile {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// Whoever looks for the holder finds one at any time of a change of hands.
+func TestHolderIsFoundAmidAChangeOfHands(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.pid")
+	p := lockAs(t, path, os.Getppid())
+	stop, looked := make(chan struct{}), make(chan error, 1)
+	var looks atomic.Int64
+	go func() {
+		for {
+			select {
+			case <-stop:
+				looked <- nil
+				return
+			default:
+			}
+			h, err := FindHolder(path)
+			if err != nil {
+				looked <- err
+				return
+			}
+			h.Close()
+			looks.Add(1)
+		}
+	}()
+	for range 200 {
+		next := Adopt(dup(t, p.File()), path)
+		p.Leave()
+		if err := errors.Join(next.Claim(), p.Release(), overwritePid(next.File(), os.Getppid())); err != nil {
+			t.Fatal(err)
+		}
+		p = next
+		for before := looks.Load(); looks.Load() == before; runtime.Gosched() {
+			if len(looked) > 0 {
+				t.Fatal(<-looked)
+			}
+		}
+	}
+	close(stop)
+	if err := <-looked; err != nil {
+		t.Error(err)
+	}
+	if err := p.Release(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestHolderTellsItsSuccessorEvenWhenItHasEnded(t *testing.T) {

@@ -119,8 +119,7 @@ func (p *PidFile) Passed() bool {
 	return err == nil && pid != 0 && pid != os.Getpid()
 }
 
-// errMoved says that the file was replaced between opening and locking it:
-// its former holder left just then.
+// errMoved says that the file was replaced, or its number, between two looks at it: its former holder left just then.
 var errMoved = errors.New("pid file was replaced")
 
 func tryLock(path string) (_ *PidFile, err error) {
@@ -178,9 +177,23 @@ type Holder struct {
 	proc *os.Process
 }
 
+// findTries bounds how often a pid file is looked at that passes from one process to the next in this very moment.
+const findTries = 10
+
 // FindHolder returns the process that holds the pid file at path, or
 // ErrNotRunning. Close it after use.
-func FindHolder(path string) (_ *Holder, err error) {
+func FindHolder(path string) (*Holder, error) {
+	for range findTries {
+		h, err := findHolder(path)
+		if !errors.Is(err, errMoved) {
+			return h, err
+		}
+	}
+	return nil, ErrNotRunning
+}
+
+// findHolder is one look. The error is errMoved if another process has taken the file over meanwhile.
+func findHolder(path string) (_ *Holder, err error) {
 	f, err := openPidFile(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotRunning
@@ -190,6 +203,9 @@ func FindHolder(path string) (_ *Holder, err error) {
 	}
 	h := &Holder{path: path, file: f}
 	defer func() {
+		if err != nil && !isFileAt(f, path) {
+			err = errMoved // what was looked at is the file of a process that has left
+		}
 		if err != nil {
 			h.Close()
 		}
@@ -205,8 +221,12 @@ func FindHolder(path string) (_ *Holder, err error) {
 	}
 	// The process handle was taken by number. That the lock is held with the
 	// same number afterwards shows that the number did not change hands.
-	if again, err := heldBy(f, path); err != nil || again != h.PID {
-		return nil, ErrNotRunning
+	again, err := heldBy(f, path)
+	if err == nil && again != h.PID {
+		err = errMoved
+	}
+	if err != nil {
+		return nil, err
 	}
 	return h, nil
 }
