@@ -1,7 +1,10 @@
 package dserver
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,11 +12,36 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // traitInit makes a netApp mount the /proc of its pid namespace, as it is in a container.
 const traitInit = "init"
+
+// refusesEarly reports whether this system can refuse connections to a socket that is still open: an older kernel wants a
+// privilege for it.
+func refusesEarly(t *testing.T) bool {
+	t.Helper()
+	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, math.MaxInt32)
+	})
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
 
 // mountProc mounts the /proc of this process's pid namespace, in a mount namespace of its own.
 func mountProc() {

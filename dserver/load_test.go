@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,17 +93,7 @@ func (l *load) end() {
 	l.t.Helper()
 	close(l.stop)
 	l.wg.Wait()
-	executed := map[string]int{}
-	files, _ := filepath.Glob(filepath.Join(l.e.dir, "done.*"))
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		for id := range strings.FieldsSeq(string(text)) {
-			executed[id]++
-		}
-	}
+	executed := l.e.executed()
 	failed := map[string]int{}
 	total := map[string]int{}
 	for id, kind := range l.calls {

@@ -23,7 +23,7 @@ func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
 	e := newPortsEnv(t, strings.Trim("multi,"+traits, ","))
 	if held {
 		var list []string
-		for _, kind := range []string{"tcp", "web", "http"} {
+		for _, kind := range []string{"tcp", "web", "http", "nethttp"} {
 			list = append(list, "tcp 127.0.0.1 "+e.port(kind))
 		}
 		e.extra = append(e.extra, "INHERIT="+strings.Join(append(list, "unix "+filepath.Join(e.dir, "calls.sock")), ","))
@@ -35,8 +35,9 @@ func newMultiEnv(t *testing.T, traits string, held bool) *testEnv {
 // chooses.
 func newPortsEnv(t *testing.T, traits string) *testEnv {
 	e := newNetEnv(t, traits)
-	tcp, web, http := porttest.Free(t), porttest.Free(t), porttest.Free(t)
-	e.extra = append(e.extra, fmt.Sprintf("PORT_tcp=%d", tcp), fmt.Sprintf("PORT_web=%d", web), fmt.Sprintf("PORT_http=%d", http))
+	for _, kind := range []string{"tcp", "web", "http", "nethttp"} {
+		e.extra = append(e.extra, fmt.Sprintf("PORT_%s=%d", kind, porttest.Free(t)))
+	}
 	e.cleanUp()
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -72,6 +73,9 @@ func netApp(traits []string) {
 		if !has["tcponly"] && !has["udp"] {
 			add(svr, &webBox{}, svr.NewService("web"))
 			add(svr, &httpBox{}, svr.NewService("http"))
+		}
+		if has["nethttp"] {
+			add(svr, &netHTTPBox{}, svr.NewService("nethttp"))
 		}
 		if has["mate"] {
 			add(svr, &appSandbox{name: "MateBox"}, svr.NewService("tcp"))
@@ -314,6 +318,40 @@ func (b *httpBox) Shutdown() error {
 		logger.Warningf(ctx, "http: %v", stop)
 	}
 	return err
+}
+
+// netHTTPBox is a server of net/http, as httpBox is one of GoFrame.
+type netHTTPBox struct {
+	BaseSandbox
+	drain graceful.HTTPDrain
+	srv   *http.Server
+}
+
+func (b *netHTTPBox) Name() string { return "NetHTTPBox" }
+
+func (b *netHTTPBox) Setup() error {
+	ln, err := Listen("tcp", "127.0.0.1:"+strconv.Itoa(int(portOf("nethttp"))))
+	if err != nil {
+		return err
+	}
+	b.srv = &http.Server{
+		ReadHeaderTimeout: callPatience,
+		Handler: b.drain.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			executed.note(r.FormValue("id"))
+			for habit("http") == r.FormValue("id") {
+				time.Sleep(5 * time.Millisecond)
+			}
+			_, _ = io.WriteString(w, strconv.Itoa(os.Getpid()))
+		})),
+	}
+	announce("nethttp", ln.Addr().String())
+	return b.srv.Serve(b.drain.Listener(ln))
+}
+
+func (b *netHTTPBox) Shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(b.drain.Wait(ctx), b.srv.Shutdown(ctx))
 }
 
 // newNetEnv makes a place for a netApp.

@@ -95,6 +95,9 @@ func (s *DServer) end(limit time.Duration) stopOutcome {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	if s.up != nil {
+		s.up.Unhold() // or new connections would wait for nobody
+	}
 	out := s.model.end(ctx)
 	s.cancel()
 	if len(out.cut) > 0 {

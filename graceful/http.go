@@ -68,14 +68,16 @@ func (d *HTTPDrain) Leaving() bool { return d.leaving.Load() }
 
 // Wait closes what Listener was given, so that new connections do not keep the server from ending, and returns when every
 // connection is closed or has been silent for a second, also one that was accepted in the last moment: Shutdown interrupts
-// nobody then. The error is that of ctx; Shutdown is due then all the same.
+// nobody then. A listener of this package, Patient or not, is closed only when the connections that wait in it have been
+// accepted, 3 s at most. The error is that of ctx; Shutdown is due then all the same.
 func (d *HTTPDrain) Wait(ctx context.Context) error {
 	d.leaving.Store(true)
-	d.withdraw()
 	began := time.Now()
+	d.withdraw(ctx)
+	closed := time.Now()
 	tick := time.NewTicker(httpPoll)
 	defer tick.Stop()
-	for !d.quiet(began) {
+	for !d.quiet(began, closed) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -85,24 +87,31 @@ func (d *HTTPDrain) Wait(ctx context.Context) error {
 	return nil
 }
 
-// withdraw ends accepting.
-func (d *HTTPDrain) withdraw() {
+// withdraw ends accepting, with those who have come before.
+func (d *HTTPDrain) withdraw(ctx context.Context) {
 	d.mu.Lock()
 	listeners := d.listeners
 	d.listeners = nil
 	d.mu.Unlock()
+	var all sync.WaitGroup
 	for _, l := range listeners {
 		l.withdrawn.Store(true)
-		_ = l.shut() // Close has its error
+		all.Go(func() {
+			if r, ok := l.Listener.(retiring); ok {
+				r.retire(ctx)
+			}
+			_ = l.shut() // Close has its error
+		})
 	}
+	all.Wait()
 }
 
 // quiet reports whether no connection has had traffic lately. Silence from before the drain does not count: whoever
 // has a connection gets the time to use it once more.
-func (d *HTTPDrain) quiet(began time.Time) bool {
+func (d *HTTPDrain) quiet(began, closed time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if time.Since(began) < httpSettle {
+	if time.Since(closed) < httpSettle {
 		return false
 	}
 	if len(d.conns) == 0 {

@@ -80,8 +80,8 @@ func (u *Upgrader) ListenPacket(ctx context.Context, network, address string) (n
 
 // Hold binds address, or takes the inherited socket over, without accepting: connections wait until somebody listens
 // there, in this process or in one that a Handoff made. A held socket outlives the listeners on it; it is closed
-// by Stop, or when a successor takes over. On systems without reload Hold does nothing. Networks are those of Listen; a port of 0 is refused, since nobody could find
-// it.
+// by Stop, by Unhold, or when a successor takes over. On systems without reload Hold does nothing. Networks are those of
+// Listen; a port of 0 is refused, since nobody could find it.
 func (u *Upgrader) Hold(ctx context.Context, network, address string) error {
 	if k := kinds[network]; k != "tcp" && !isUnix(k) {
 		return fmt.Errorf("graceful: hold: %w", net.UnknownNetworkError(network))

@@ -36,7 +36,7 @@ func (u *Upgrader) becomeReady() error {
 	}
 	var idle []*socket
 	for _, s := range u.sockets {
-		s.lent = false
+		s.lent = s.lent && u.worker // the master hands it out again
 		if s.user == nil && !s.held {
 			idle = append(idle, s)
 		}

@@ -91,6 +91,12 @@ func socketAt(fd int) (network, address string, err error) {
 	return "", "", fmt.Errorf("graceful: descriptor %d is a socket of another kind", fd)
 }
 
+// isReadable reports whether a read, or an Accept, would find something.
+func isReadable(fd uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err == nil && n > 0
+}
+
 // looseDescriptor returns the number of another descriptor of an open file, which nobody closes.
 func looseDescriptor(f syscall.Conn) (int, error) {
 	raw, err := f.SyscallConn()

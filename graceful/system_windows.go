@@ -34,3 +34,5 @@ func fileIdentity(*os.File) (string, error) { return "", ErrUnsupported }
 func dupFile(syscall.Conn, string) (*os.File, error) { return nil, ErrUnsupported }
 
 func looseDescriptor(syscall.Conn) (int, error) { return 0, ErrUnsupported }
+
+func isReadable(uintptr) bool { return false }

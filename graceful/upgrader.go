@@ -66,7 +66,7 @@ type socket struct {
 	owner   string // who asked for it, see WithOwner; "" if nobody knows
 	addr    string // the address that it has
 	fileID  string // identity of its file in the file system, if it has one that is ours
-	lent    bool   // the predecessor serves it: its file is not ours to remove
+	lent    bool   // another process serves it or hands it out, and removes its file
 	file    *os.File
 	held    bool  // file stays open until the process leaves, whoever listens
 	user    inUse // nil until somebody listens
@@ -186,8 +186,9 @@ func (u *Upgrader) Unclaimed() []string {
 }
 
 // Stop closes the listeners, ends a reload that goes on together with its new process, and removes the files of unix
-// sockets. After a successor has taken over it leaves all that to the successor. Connections are not concerned. It may
-// be called more than once.
+// sockets. Connections that have been made are not concerned: those that wait in a socket are accepted first, if somebody
+// is in Accept, while new ones are refused, which takes a tenth of a second, and 3 s at most. After a successor has taken
+// over Stop leaves all that to the successor. It may be called more than once.
 func (u *Upgrader) Stop() error {
 	u.mu.Lock()
 	before := u.phase
@@ -206,6 +207,7 @@ func (u *Upgrader) Stop() error {
 		u.tell(notifyStopping) // the predecessor of a process that never got ready serves on
 	}
 	u.parent.forget()
+	u.retireAll(sockets)
 	var first error
 	for _, s := range sockets {
 		if err := u.closeSocket(s); err != nil && first == nil {
