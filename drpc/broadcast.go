@@ -268,7 +268,7 @@ func (c *handlerCtx) pushedBy(l *link, written func(context.Context) error) {
 	stat := writeStatus(written(context.Background()))
 	l.watched.Add(-1)
 	if stat == nil {
-		warnHook(hookAfterWritePush, c.hooks.onWrite(hookAfterWritePush, c))
+		c.sess.warnHook(hookAfterWritePush, c.hooks.onWrite(hookAfterWritePush, c))
 	}
 	c.pushed(stat)
 }

@@ -171,7 +171,7 @@ func (c *callCmd) sendOver(ctx context.Context, l *link) (sent bool, stat *Statu
 	c.hooked = len(hooks.write[hookAfterWriteCall]) > 0
 	sent, stat = c.send(ctx, l, c.hooked)
 	if sent && stat == nil && c.hooked && !l.isGone() {
-		warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
+		c.sess.warnHook(hookAfterWriteCall, hooks.onWrite(hookAfterWriteCall, c))
 	}
 	return sent, stat
 }

@@ -62,7 +62,7 @@ func (s *session) dialFailed(err error, isRedial bool) {
 	s.ep.counters.dialsFailed.Add(1)
 	s.hooking.Add(1)
 	defer s.hooking.Add(-1)
-	warnHook(hookAfterDialFail, runRareStatus(s.ep.plugins.hooks(), hookAfterDialFail, CodeInternalServerError,
+	s.warnHook(hookAfterDialFail, runRareStatus(s.ep.plugins.hooks(), hookAfterDialFail, CodeInternalServerError,
 		func(p AfterDialFailPlugin) *Status { return p.AfterDialFail(s, err, isRedial) }))
 }
 

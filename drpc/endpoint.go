@@ -192,7 +192,7 @@ func (e *endpoint) evict(old *session) {
 	logInfof("session %s is closed: a newer one took its id", old.ID())
 	go func() {
 		if err := old.close(true); err != nil {
-			logDebugf("closing a session whose id was taken over: %v", err)
+			logDebugf("closing a session whose id was taken over: %v (session %s)", err, old.ID())
 		}
 	}()
 }

@@ -1,5 +1,7 @@
 package drpc
 
+import "fmt"
+
 // OnFinish has fn called once when the handler of a request is done, or when it is certain that it will not run: refused
 // by a hook, unknown, panicked, gone. That is before the reply is sent. A plugin that takes something for a request in a
 // hook gives it back there, whatever becomes of the request. It returns false, and calls nothing, where ctx belongs to no
@@ -32,7 +34,7 @@ func (c *handlerCtx) finishNext() {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			_ = recovered("what follows the handler of "+c.input.ServiceMethod(), r)
+			_ = recovered(fmt.Sprintf("what follows the handler of %s (session %s)", c.input.ServiceMethod(), c.sess.ID()), r)
 		}
 	}()
 	fn()

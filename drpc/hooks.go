@@ -252,8 +252,8 @@ func hookPanicked(kind hookKind, p Plugin, r any) error {
 }
 
 // warnHook logs the status of a hook that cannot change what happens.
-func warnHook(kind hookKind, stat *Status) {
+func (s *session) warnHook(kind hookKind, stat *Status) {
 	if !stat.OK() {
-		logWarnf("%s: %v", kind, stat)
+		logWarnf("%s: %v (session %s)", kind, stat, s.ID())
 	}
 }

@@ -34,7 +34,7 @@ func (s *session) pushHooked(c *handlerCtx) *Status {
 	if stat := s.push(c); stat != nil {
 		return stat
 	}
-	warnHook(hookAfterWritePush, hooks.onWrite(hookAfterWritePush, c))
+	s.warnHook(hookAfterWritePush, hooks.onWrite(hookAfterWritePush, c))
 	if debugEnabled() {
 		s.ep.logPush(c)
 	}

@@ -191,7 +191,7 @@ func (c *handlerCtx) handle() (result any) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			logErrorf("handler of %s panicked: %v\n%s", c.input.ServiceMethod(), r, debug.Stack())
+			logErrorf("handler of %s panicked: %v (session %s)\n%s", c.input.ServiceMethod(), r, c.sess.ID(), debug.Stack())
 			result, c.stat = nil, newStatus(CodeInternalServerError, r)
 		}
 	}()
@@ -242,7 +242,7 @@ func (c *handlerCtx) reply(result any) {
 		out.SetBody(nil)
 		out.SetBodyCodec(0)
 	}
-	warnHook(hookBeforeWriteReply, c.hooks.onWrite(hookBeforeWriteReply, c))
+	c.sess.warnHook(hookBeforeWriteReply, c.hooks.onWrite(hookBeforeWriteReply, c))
 
 	wait := len(c.hooks.write[hookAfterWriteReply]) > 0
 	stat := c.writeReply(wait)
@@ -257,7 +257,7 @@ func (c *handlerCtx) reply(result any) {
 	}
 	switch {
 	case stat == nil && wait:
-		warnHook(hookAfterWriteReply, c.hooks.onWrite(hookAfterWriteReply, c))
+		c.sess.warnHook(hookAfterWriteReply, c.hooks.onWrite(hookAfterWriteReply, c))
 	case stat != nil:
 		logDebugf("reply to %s was not written: %v (session %s)", c.input.ServiceMethod(), stat, c.sess.ID())
 	}

@@ -188,7 +188,7 @@ func (s *session) applyAge(l *link) {
 		l.until.Store(0)
 	}
 	if err := l.sock.SetReadDeadline(deadline); err != nil {
-		logDebugf("session age: %v", err)
+		logDebugf("session age: %v (session %s)", err, s.ID())
 	}
 }
 

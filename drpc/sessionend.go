@@ -195,6 +195,6 @@ func (s *session) notifyLocked() {
 }
 
 func (s *session) disconnected() {
-	warnHook(hookAfterDisconnect, runRareStatus(s.ep.plugins.hooks(), hookAfterDisconnect, CodeInternalServerError,
+	s.warnHook(hookAfterDisconnect, runRareStatus(s.ep.plugins.hooks(), hookAfterDisconnect, CodeInternalServerError,
 		func(p AfterDisconnectPlugin) *Status { return p.AfterDisconnect(s) }))
 }

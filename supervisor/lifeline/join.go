@@ -39,9 +39,9 @@ func Join(ctx context.Context) (<-chan struct{}, error) {
 		return nil, fmt.Errorf("lifeline: descriptor %d: %w", fd, err)
 	}
 	gone := make(chan struct{})
-	closed := context.AfterFunc(ctx, func() { _ = end.Close() })
+	forget := context.AfterFunc(ctx, func() { _ = end.Close() })
 	go func() {
-		defer closed()
+		defer forget()
 		wait(end)
 		if ctx.Err() == nil {
 			close(gone)
