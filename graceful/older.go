@@ -52,7 +52,7 @@ func (u *Upgrader) inheritOlder() error {
 			continue
 		}
 		u.sockets = append(u.sockets, &socket{
-			network: network, ask: s.addr, addr: addr, held: u.worker, file: u.sys.adopt(s.fd, s.addr),
+			network: network, ask: s.addr, addr: addr, held: u.worker, lent: true, file: u.sys.adopt(s.fd, s.addr),
 		})
 	}
 	u.generation = 2
