@@ -38,7 +38,8 @@ type handlerVars struct {
 	// meter is what measures it; nil while nobody wants to know. observed says that it and the observers know how it went.
 	meter    *methodMeter
 	observed bool
-	timed    bool // whether the handler is quick is found out with this request
+	timed    bool       // whether the handler is quick is found out with this request
+	began    clock.Time // when it began to run, if timed
 	// answered says that the reply was written.
 	answered bool
 	decoded  bool  // the body was decoded by the reader

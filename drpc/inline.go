@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// quickRun is how long a request to a quick handler takes at most, from decoding to the reply being written.
+	// quickRun is how long a quick handler takes at most, with the decoding of its argument. To write the reply does not
+	// count: that goes through the one connection whoever does it, and takes long where it wakes another processor.
 	quickRun = 100 * time.Microsecond
 	// quickScore is what a handler must have before the reader runs it: a point for each quick run, up to twice as many.
 	// One that is not quick costs as much, for it may be that the processor was busy with something else; one that kept
@@ -64,13 +65,6 @@ func (q *quickness) note(d time.Duration) {
 // alone reports whether nothing but the request just received is on its way from the peer.
 func (l *link) alone() bool { return l.running.Load() == 1 && l.sock.Buffered() == 0 }
 
-// runTimed runs c, whose handler may turn out to be quick, and which begins now.
-func (c *handlerCtx) runTimed(now clock.Time) {
-	h := c.handler
-	c.runNow()
-	h.quick.note(now.Since())
-}
-
 // begin marks the reader as one that runs a handler from now on. From then on somebody else may have the role.
 func (r *readerRole) begin(now clock.Time) (turn uint32) {
 	turn = r.turn.Load()
@@ -88,8 +82,8 @@ func (r *readerRole) lastRun() clock.Time { return clock.Time(r.run.Load()) }
 // runInline runs c on the reader. False says that the role was lost meanwhile.
 func (l *link) runInline(c *handlerCtx) (kept bool) {
 	l.beforeWait() // nobody waits for what the handler takes
-	now := clock.Now()
-	turn := l.reader.begin(now)
+	c.began = clock.Now()
+	turn := l.reader.begin(c.began)
 	if !l.reader.guarded.Load() {
 		l.sess.ep.guard.watch(l)
 	}
@@ -99,7 +93,7 @@ func (l *link) runInline(c *handlerCtx) (kept bool) {
 			l.readOn() // the handler has ended this goroutine
 		}
 	}()
-	c.runTimed(now)
+	c.runNow()
 	returned = true
 	return l.reader.finish(turn)
 }

@@ -122,10 +122,9 @@ func (c *handlerCtx) hookOnReader(kind hookKind) *Status {
 // run is the worker's part of a request.
 func (c *handlerCtx) run() {
 	if c.timed {
-		c.runTimed(clock.Now())
-	} else {
-		c.runNow()
+		c.began = clock.Now()
 	}
+	c.runNow()
 }
 
 func (c *handlerCtx) runNow() {
@@ -139,6 +138,9 @@ func (c *handlerCtx) runNow() {
 		}
 	}()
 	result := c.handle()
+	if c.timed {
+		c.handler.quick.note(c.began.Since())
+	}
 	c.finish() // before the reply: who has it may call again at once
 	switch {
 	case c.kind.answered:
