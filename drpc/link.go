@@ -2,16 +2,11 @@ package drpc
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"github.com/osgochina/dmicro/drpc/message"
-	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/bufpool"
 )
@@ -63,9 +58,6 @@ type link struct {
 	cancel context.CancelCauseFunc
 }
 
-// errLinkClosed is the reason of handlers' contexts on a link that this side closed.
-var errLinkClosed = errors.New("session is closed")
-
 func (s *session) newLink(conn net.Conn) *link {
 	l := &link{sess: s, gone: make(chan struct{}), rested: make(chan struct{}, 1), moved: make(chan struct{})}
 	l.protoFunc.Store(&s.protoFunc)
@@ -81,102 +73,6 @@ func (s *session) newLink(conn net.Conn) *link {
 		Traffic:      &s.traffic,
 	}, s.protoFunc...)
 	return l
-}
-
-// writeFailed ends the link after the first write that failed, and says so: the reader finds it ended and is silent.
-func (l *link) writeFailed(err error) {
-	if !l.isGone() {
-		logWarnf("disconnect when writing: %v (session %s)", err, l.sess.ID())
-	}
-	l.die(err)
-}
-
-// die ends the link: the connection closes, pending calls end, contexts of handlers are cancelled. The reader notices
-// by its read error and decides what becomes of the session.
-func (l *link) die(err error) {
-	l.end(err, true)
-	l.shut() // where the link had ended already, and the connection was left open for replies
-}
-
-// end is die that may leave the connection open.
-func (l *link) end(err error, shut bool) {
-	l.once.Do(func() {
-		l.err = err
-		// Before anybody can see that the link is gone: a call that begins then waits for the next one, and is not lost
-		// with this one.
-		l.pending.seal()
-		close(l.gone)
-		l.silence.stop()
-		l.cancelContext()
-		if shut {
-			l.shut()
-		}
-		stat := closedStatus(err)
-		for _, c := range l.pending.close() {
-			c.deliver(stat)
-		}
-	})
-}
-
-// shut closes the connection.
-func (l *link) shut() {
-	l.closeOnce.Do(func() { l.closeErr = l.sock.Close() })
-}
-
-// readEnded ends the link after its reader. A peer that has only ended its sending still takes replies: what it has
-// asked for is answered before the connection closes. That the contexts of its handlers end all the same is because a
-// peer that is gone for good looks no different.
-func (l *link) readEnded(err error) {
-	_, halves := l.sock.Raw().(proto.WriteCloser)
-	if !errors.Is(err, io.EOF) || !halves || l.running.Load() == 0 {
-		l.die(err)
-		return
-	}
-	l.end(err, false)
-	if !l.sess.ep.spawn(l.answerAndShut) {
-		l.answerAndShut()
-	}
-}
-
-// answerAndShut closes the connection when all that was asked for over it is answered.
-func (l *link) answerAndShut() {
-	l.awaitRest(nil)
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	if err := l.sock.Drain(ctx); err != nil {
-		logDebugf("replies to a peer that has ended its sending: %v (session %s)", err, l.sess.ID())
-	}
-	l.shut()
-}
-
-// rest tells one of those who wait that no request is at work; it tells the next.
-func (l *link) rest() {
-	select {
-	case l.rested <- struct{}{}:
-	default:
-	}
-}
-
-// awaitRest waits until no request of the peer is at work, or until closes; it reports which.
-func (l *link) awaitRest(until <-chan struct{}) bool {
-	l.resting.Store(true)
-	for l.running.Load() > 0 {
-		select {
-		case <-l.rested: // or was, a moment ago
-		case <-until:
-			return false
-		}
-	}
-	l.rest()
-	return true
-}
-
-// closedStatus is the status of what a lost connection took with it. An orderly end needs no cause.
-func closedStatus(err error) *Status {
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, socket.ErrProactivelyCloseSocket) {
-		return newStatus(CodeConnClosed, nil)
-	}
-	return newStatus(CodeConnClosed, err)
 }
 
 // context returns the context that ends with the link, made when it is first asked for.
@@ -200,19 +96,6 @@ func (l *link) cancelContext() {
 	if l.cancel != nil {
 		l.cancel(&linkEnded{l})
 	}
-}
-
-// linkEnded is why the contexts of handlers ended: the connection that their requests came over did.
-type linkEnded struct{ link *link }
-
-func (e *linkEnded) Error() string { return e.Unwrap().Error() }
-
-// Unwrap returns what ended the connection.
-func (e *linkEnded) Unwrap() error {
-	if e.link.err == nil {
-		return errLinkClosed
-	}
-	return e.link.err
 }
 
 // send sends an encoded message; see socket.Conn.Send.
@@ -240,74 +123,6 @@ func writeStatus(err error) *Status {
 	return newStatus(CodeWriteFailed, err)
 }
 
-const (
-	// drainTimeout is how long a Close waits for the peer to take what was answered before.
-	drainTimeout = 5 * time.Second
-	// lingerTimeout is how long a Close then waits for the peer to close too.
-	lingerTimeout = time.Second
-)
-
-// farewell ends the sending before the connection is closed. A handler is done once its reply is queued, and a call
-// that was executed shall be answered: so what is queued is written first. Then only the sending direction closes, and
-// the reader goes on until the peer has closed as well: to close on bytes that nobody has read would reset the
-// connection, and the reset would overtake replies on their way. A peer that never called waits for none, and is not
-// waited for.
-func (l *link) farewell() {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	if err := l.sock.Drain(ctx); err != nil {
-		if !l.isGone() {
-			logWarnf("closed with replies that were not written: %v (session %s)", err, l.sess.ID())
-		}
-		return
-	}
-	if !l.served.Load() || !l.sock.EndSending() {
-		return
-	}
-	linger := time.NewTimer(lingerTimeout)
-	defer linger.Stop()
-	select {
-	case <-l.gone:
-	case <-linger.C:
-	}
-}
-
-func isConnLoss(err error) bool {
-	for _, loss := range []error{
-		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, socket.ErrProactivelyCloseSocket,
-		socket.ErrStalled, syscall.EPIPE, syscall.ECONNRESET, syscall.ECONNABORTED,
-		syscall.ETIMEDOUT,
-	} {
-		if errors.Is(err, loss) {
-			return true
-		}
-	}
-	return false
-}
-
-// errReadOn is what a reader ends with that has lost its role.
-var errReadOn = errors.New("another goroutine reads on")
-
-// readLoop reads messages and passes them on until the connection ends. It returns the connection that takes its
-// place, nil if none does, and whether this goroutine still has the role of the reader.
-func (l *link) readLoop() (next *link, kept bool) {
-	err := l.readAll()
-	if err == errReadOn {
-		return nil, false
-	}
-	if !errors.Is(err, io.EOF) && !errors.Is(err, socket.ErrProactivelyCloseSocket) && !l.isGone() {
-		logWarnf("disconnect when reading: %v (session %s)", err, l.sess.ID())
-	}
-	return l.ended(err), true
-}
-
-// ended is called when nobody reads the connection any more. It returns the one that takes its place.
-func (l *link) ended(err error) (next *link) {
-	l.readEnded(err)
-	l.sock.ReleaseReader()
-	return l.sess.lost(l)
-}
-
 func (l *link) isGone() bool {
 	select {
 	case <-l.gone:
@@ -315,107 +130,4 @@ func (l *link) isGone() bool {
 	default:
 		return false
 	}
-}
-
-func (l *link) readAll() (err error) {
-	defer l.beforeWait()
-	ep := l.sess.ep
-	for {
-		c := ep.getCtx(l)
-		if err = ep.beforeReadHeader(c); err != nil {
-			ep.putCtx(c)
-			return err
-		}
-		if c.frame, err = l.receive(&c.input); err != nil {
-			ep.putCtx(c)
-			return err
-		}
-		l.silence.broken()
-		c.start = l.sock.ReceivedAt()
-		l.hold()
-		if err = l.dispatch(c); err != nil {
-			return err
-		}
-	}
-}
-
-// hold keeps what others send together for as long as the reader has more messages at hand: those whom it wakes are
-// likely to send too.
-func (l *link) hold() {
-	if !l.holding.Load() && l.sock.Buffered() > 0 {
-		l.sock.Expect()
-		l.holding.Store(true)
-	}
-}
-
-// beforeWait comes before everything that may block the reader: what it has collected is begun without it, and nobody
-// waits for it.
-func (l *link) beforeWait() {
-	if l.backlog.waiting() {
-		l.sess.ep.workers.submit(l)
-	}
-	if l.holding.Load() && l.holding.Swap(false) {
-		l.sock.Arrive()
-	}
-}
-
-// beforeReadHeader runs the hook before the next message is waited for.
-func (e *endpoint) beforeReadHeader(c *handlerCtx) error {
-	hooks := e.plugins.hooks()
-	if len(hooks.rare[hookBeforeReadHeader]) == 0 {
-		return nil
-	}
-	c.link.beforeWait()
-	s := c.sess
-	s.hooking.Add(1)
-	defer s.hooking.Add(-1)
-	return runRare(hooks, hookBeforeReadHeader, func(p BeforeReadHeaderPlugin) error { return p.BeforeReadHeader(c) })
-}
-
-// receive reads one message. A protocol that panics on what it is fed ends its connection, not the process.
-func (l *link) receive(m *message.Msg) (frame *bufpool.Buf, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			l.beforeWait() // see onReply
-			err = recovered("protocol", r)
-		}
-	}()
-	return l.sock.Receive(m)
-}
-
-// dispatch hands a message to who is to deal with it. An error ends the reading: errReadOn here, others everywhere.
-func (l *link) dispatch(c *handlerCtx) error {
-	switch c.input.MType() {
-	case message.TypeReply:
-		l.onReply(c)
-	case message.TypeCall:
-		if !l.onRequest(c, &callKind) {
-			return errReadOn
-		}
-	case message.TypePush:
-		c.keep()
-		if isReserved(&c.input) {
-			l.onReserved(c)
-		} else {
-			l.onRequest(c, &pushKind)
-		}
-	default:
-		err := newStatus(CodeMTypeNotAllowed, "message type "+message.TypeText(c.input.MType()))
-		l.sess.ep.putCtx(c)
-		return &statusError{err}
-	}
-	return nil
-}
-
-// onReply hands a reply, still encoded, to the call that waits for it.
-func (l *link) onReply(c *handlerCtx) {
-	call := l.pending.take(c.input.Seq())
-	if call == nil {
-		l.beforeWait() // a log may go anywhere, over this session too
-		// Only the number: the body is of no business to a log.
-		logDebugf("reply to no pending call: seq %d (session %s)", c.input.Seq(), l.sess.ID())
-		l.sess.ep.putCtx(c)
-		return
-	}
-	call.answer(c)
 }

@@ -11,17 +11,9 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/proto"
 	"github.com/osgochina/dmicro/internal/bufpool"
-	"github.com/osgochina/dmicro/internal/clock"
 )
 
 const (
-	// maxCopy is the frame size up to which frames are joined into one buffer; larger ones are written from their
-	// own, because copying them costs more than another element of the write vector.
-	maxCopy = 8 << 10
-	// chunkSize is the size of the buffers that small frames are joined in.
-	chunkSize = 32 << 10
-	// maxPiece is how many bytes the peer must take within one write timeout.
-	maxPiece = 1 << 20
 	// maxRounds is how many batches a sender writes for others before it hands the flushing over, so that no caller
 	// serves the others for long.
 	maxRounds = 4
@@ -30,11 +22,10 @@ const (
 	maxHeld = 64
 	// maxHeldBytes is the same in bytes.
 	maxHeldBytes = 60 << 10
+	// maxPassed is how many of those announced may arrive before what waits leaves without the others: where ever new
+	// ones are announced, the moment when nobody is coming may never be. It is a power of two.
+	maxPassed = 64
 )
-
-// maxPassed is how many of those announced may arrive before what waits leaves without the others: where ever new ones
-// are announced, the moment when nobody is coming may never be. It is a power of two.
-const maxPassed = 64
 
 // ErrNotSent is what an error matches with errors.Is when not a byte of the frame was written, so that sending it over
 // another connection cannot do anything twice.
@@ -42,9 +33,6 @@ var ErrNotSent = errors.New("not sent")
 
 // ErrFull is what Offer gives where more waits for the peer than it may.
 var ErrFull = errors.New("too much waits for the peer to take it")
-
-// ErrStalled is what senders get when the peer did not read for the whole write timeout.
-var ErrStalled = errors.New("peer does not read")
 
 // outbox collects the frames of concurrent senders and writes all that are waiting with one system call.
 //
@@ -85,21 +73,6 @@ type outbox struct {
 	vec      net.Buffers // the memory of rest
 	deadline time.Time   // when the armed write deadline ends
 	raw      *rawWriter  // nil where the connection cannot write without blocking
-}
-
-// batch is what one system call writes.
-type batch struct {
-	bufs    []*bufpool.Buf
-	open    bool // the last buffer is ours to append to
-	size    int
-	frames  int
-	outcome *outcome
-}
-
-// outcome tells senders that asked what became of the batch with their frame.
-type outcome struct {
-	done chan struct{}
-	err  error
 }
 
 // send hands frame over, which from now on belongs to the outbox. With wait it returns when the frame was really
@@ -198,162 +171,12 @@ func (o *outbox) claim() bool {
 	return true
 }
 
-func (o *outbox) flushAll() { o.flush(0, true) }
-
-// flush writes batches until nothing waits. After rounds of them (0 is no limit), or when it is not patient and the
-// peer takes no more for the moment, it returns false: whoever calls it next goes on. A sender whose time is bounded
-// must not be patient with a peer that does not read.
-func (o *outbox) flush(rounds int, patient bool) bool {
-	o.mu.Lock()
-	for n := 0; o.current.size > 0 || o.pending.size > 0 && o.err == nil; n++ {
-		if rounds > 0 && n == rounds {
-			o.mu.Unlock()
-			return false
-		}
-		if o.current.size == 0 {
-			o.next()
-		}
-		o.mu.Unlock()
-
-		err := o.writeAtOnce()
-		if err == nil && len(o.rest) > 0 {
-			if !patient {
-				return false
-			}
-			err = o.writeRest()
-		}
-		if err != nil {
-			err = o.broken(err)
-		}
-		b := &o.current
-		size := b.size
-		if err == nil && o.traffic != nil {
-			o.traffic.out.add(size, clock.Now())
-		}
-		b.finish(err)
-		b.recycle()
-		clear(o.vec)
-
-		o.mu.Lock()
-		o.spare, o.current = *b, batch{}
-		o.queued -= size
-		o.announceSpace()
-	}
-	o.flushing = false
-	o.mu.Unlock()
-	return true
-}
-
-// next makes what is pending the current batch. The caller holds the lock.
-func (o *outbox) next() {
-	o.current, o.pending, o.spare = o.pending, o.spare, batch{}
-	o.vec = o.vec[:0]
-	for _, buf := range o.current.bufs {
-		o.vec = append(o.vec, buf.B)
-	}
-	o.rest = o.vec
-}
-
-// broken ends the outbox with the error of a write, before anybody else learns of it and goes on sending. It returns
-// the error that counts.
-func (o *outbox) broken(err error) error {
-	if !o.fail(err) {
-		return o.err // ended by Close, which is why the write failed
-	}
-	if o.onError != nil {
-		o.onError(err)
-	}
-	return err
-}
-
 // announceSpace wakes the senders that wait for room.
 func (o *outbox) announceSpace() {
 	if o.space != nil {
 		close(o.space)
 		o.space = nil
 	}
-}
-
-// writeAtOnce writes as much as the kernel takes without waiting, for most batches all, with one system call.
-func (o *outbox) writeAtOnce() error {
-	if o.raw == nil {
-		return nil
-	}
-	n, err := o.raw.write(o.rest)
-	o.written(n)
-	return err
-}
-
-// written takes the first n bytes off rest.
-func (o *outbox) written(n int) {
-	for len(o.rest) > 0 && n >= len(o.rest[0]) {
-		n -= len(o.rest[0])
-		o.rest = o.rest[1:]
-	}
-	if n > 0 {
-		o.rest[0] = o.rest[0][n:]
-	}
-}
-
-// writeRest writes what is left and waits for the peer to take it, in pieces where it is much, so that the write
-// deadline measures progress and not size.
-func (o *outbox) writeRest() error {
-	defer o.disarm()
-	for len(o.rest) > 0 {
-		if err := o.arm(); err != nil {
-			return err
-		}
-		if o.small() {
-			_, err := o.rest.WriteTo(o.conn) // takes off what it has written
-			return o.explain(err)
-		}
-		n, err := o.conn.Write(o.rest[0][:min(len(o.rest[0]), maxPiece)])
-		if err != nil {
-			return o.explain(err)
-		}
-		o.written(n)
-	}
-	return nil
-}
-
-// small reports whether the rest goes as one piece.
-func (o *outbox) small() bool {
-	size := 0
-	for _, b := range o.rest {
-		size += len(b)
-	}
-	return size <= maxPiece
-}
-
-// arm sets the write deadline. Once set it serves many writes: with half of the timeout added it is only moved when
-// that half is gone, and no write ever gets less than the timeout.
-func (o *outbox) arm() error {
-	if o.timeout <= 0 {
-		return nil
-	}
-	now := time.Now()
-	if o.deadline.Sub(now) >= o.timeout {
-		return nil
-	}
-	o.deadline = now.Add(o.timeout + o.timeout/2)
-	return o.conn.SetWriteDeadline(o.deadline)
-}
-
-// disarm takes the deadline back where later writes begin without setting one.
-func (o *outbox) disarm() {
-	if o.raw == nil || o.deadline.IsZero() {
-		return
-	}
-	o.deadline = time.Time{}
-	_ = o.conn.SetWriteDeadline(o.deadline) // fails on a closed connection, whose writes fail by themselves
-}
-
-func (o *outbox) explain(err error) error {
-	var ne net.Error
-	if err != nil && o.timeout > 0 && errors.As(err, &ne) && ne.Timeout() {
-		return fmt.Errorf("%w: %w", ErrStalled, err)
-	}
-	return err
 }
 
 // waitForSpace waits with the lock given up until a batch was written. What waits for others leaves now: the caller may
@@ -405,61 +228,4 @@ func (o *outbox) drain(ctx context.Context) error {
 		}
 	}
 	return o.err
-}
-
-// add takes frame over. Small frames in a row are joined in one buffer; the first of them stays in its own until the
-// second comes, so that a lone one is not copied.
-func (b *batch) add(frame *bufpool.Buf) {
-	b.size += len(frame.B)
-	b.frames++
-	last := len(b.bufs) - 1
-	if last < 0 || len(frame.B) > maxCopy {
-		b.bufs, b.open = append(b.bufs, frame), false
-		return
-	}
-	if !b.open && len(b.bufs[last].B) <= maxCopy {
-		chunk := bufpool.Get(chunkSize)
-		chunk.B = append(chunk.B, b.bufs[last].B...)
-		bufpool.Put(b.bufs[last])
-		b.bufs[last], b.open = chunk, true
-	}
-	if tail := b.bufs[last]; b.open && len(tail.B)+len(frame.B) <= cap(tail.B) {
-		tail.B = append(tail.B, frame.B...)
-		bufpool.Put(frame)
-		return
-	}
-	b.bufs, b.open = append(b.bufs, frame), false
-}
-
-func (b *batch) watch() *outcome {
-	if b.outcome == nil {
-		b.outcome = &outcome{done: make(chan struct{})}
-	}
-	return b.outcome
-}
-
-func (b *batch) finish(err error) {
-	if b.outcome != nil {
-		b.outcome.err = err
-		close(b.outcome.done)
-		b.outcome = nil
-	}
-}
-
-// recycle gives the buffers back and keeps the slice that held them.
-func (b *batch) recycle() {
-	for i, buf := range b.bufs {
-		bufpool.Put(buf)
-		b.bufs[i] = nil
-	}
-	*b = batch{bufs: b.bufs[:0]}
-}
-
-func (out *outcome) wait(ctx context.Context) error {
-	select {
-	case <-out.done:
-		return out.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
