@@ -2,10 +2,8 @@ package dserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,35 +97,47 @@ func (v *service) run() {
 	}
 }
 
+// handle answers a request, within its context and as long as the master lives.
 func (v *service) handle(r request) error {
 	ctx, cancel := context.WithCancel(r.ctx)
 	defer cancel()
 	stop := context.AfterFunc(v.master.aborted, cancel)
 	defer stop()
-	running := v.current() != nil
 	switch r.kind {
 	case requestStart:
-		if running {
-			return fmt.Errorf("service [%s] %w", v.name, errRunning)
-		}
-		v.fails = 0
-		err := v.launchNow(ctx)
-		if err != nil {
-			v.failed(err)
-		}
-		return err
+		return v.start(ctx)
 	case requestStop:
-		if !running && v.again.IsZero() {
-			return fmt.Errorf("service [%s] %w", v.name, errNotRunning)
-		}
-		v.again = time.Time{}
-		err := v.stopWorker(ctx)
-		v.enter(StateStopped, "")
-		return err
+		return v.stop(ctx)
 	}
+	return v.reload(ctx)
+}
+
+// start starts a worker where none serves.
+func (v *service) start(ctx context.Context) error {
+	if v.current() != nil {
+		return fmt.Errorf("service [%s] %w", v.name, errRunning)
+	}
+	return v.launchAnew(ctx)
+}
+
+// stop stops the worker, or calls the next start of one off.
+func (v *service) stop(ctx context.Context) error {
+	if v.current() == nil && v.again.IsZero() {
+		return fmt.Errorf("service [%s] %w", v.name, errNotRunning)
+	}
+	v.again = time.Time{}
+	err := v.stopWorker(ctx)
+	v.enter(StateStopped, "")
+	return err
+}
+
+// reload puts a new worker in the place of the one that serves, or of one that was to be started. A service that was
+// stopped by hand stays so.
+func (v *service) reload(ctx context.Context) error {
+	running := v.current() != nil
 	switch {
 	case !running && v.again.IsZero() && v.status().state != StateFatal:
-		return nil // stopped by hand: it stays so
+		return nil
 	case running && v.master.overlap:
 		return v.replace(ctx)
 	case running:
@@ -135,6 +145,11 @@ func (v *service) handle(r request) error {
 			return err
 		}
 	}
+	return v.launchAnew(ctx)
+}
+
+// launchAnew is launchNow at somebody's wish: earlier failures count no more.
+func (v *service) launchAnew(ctx context.Context) error {
 	v.fails = 0
 	err := v.launchNow(ctx)
 	if err != nil {
@@ -244,65 +259,6 @@ func restartPause(fails int, first time.Duration) time.Duration {
 	return time.Duration(min(float64(maxRestartPause), float64(first)*math.Pow(2, float64(fails-2))))
 }
 
-// end ends the workers of the service, when the master ends. They limit themselves; one that does not is killed.
-func (v *service) end(ctx context.Context) (out stopOutcome) {
-	select {
-	case <-v.idle: // nobody starts another one
-	case <-ctx.Done():
-	}
-	v.mu.Lock()
-	all := slices.Clone(v.leaving)
-	if v.worker != nil {
-		all = append(all, v.worker)
-	}
-	v.worker, v.leaving = nil, slices.Clone(all) // where kill finds them
-	v.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, w := range all {
-		wg.Go(w.stop)
-	}
-	if !finished(ctx, wg.Wait) {
-		for _, w := range all {
-			w.kill()
-		}
-		wg.Wait()
-		out.cut = append(out.cut, v.name)
-	}
-	for _, w := range all {
-		out.failed = out.failed || w.code() != codeOK
-	}
-	_ = os.Remove(v.words) // of no use any more, and if it stays it is small
-	return out
-}
-
-// finished reports whether wait has returned before ctx has ended.
-func finished(ctx context.Context, wait func()) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		wait()
-	}()
-	select {
-	case <-done:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// kill ends everything at once.
-func (v *service) kill() {
-	if w := v.current(); w != nil {
-		w.kill()
-	}
-	v.mu.Lock()
-	leaving := slices.Clone(v.leaving)
-	v.mu.Unlock()
-	for _, w := range leaving {
-		w.kill()
-	}
-}
-
 func (v *service) current() *worker {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -354,48 +310,3 @@ func (v *service) values(strict bool) map[string]string {
 	}
 	return values
 }
-
-// tell has the worker start or stop one of its sandboxes.
-func (v *service) tell(ctx context.Context, method, sandbox string) error {
-	w := v.current()
-	if w == nil {
-		return fmt.Errorf("sandbox [%s] %w", sandbox, errNotRunning)
-	}
-	stat := w.call(ctx, method, sandbox, new(ctlNone))
-	switch {
-	case stat.OK():
-		v.want(sandbox, method == methodStart)
-		return nil
-	case stat.Code() == ctlRefused:
-		return &refusal{stat.Msg()}
-	case stat.Cause() != nil:
-		return fmt.Errorf("%s: %w", stat.Msg(), stat.Cause())
-	}
-	return errors.New(stat.Msg())
-}
-
-// infos tells of the sandboxes of the service: what the worker says of them, and what is known without it.
-func (v *service) infos(ctx context.Context) []ctlInfo {
-	var told ctlInfos
-	if w := v.current(); w != nil && w.call(ctx, methodInfo, nil, &told).OK() {
-		return slices.DeleteFunc(told.List, func(i ctlInfo) bool { return i.ServiceName != v.name })
-	}
-	st := v.status()
-	var infos []ctlInfo
-	for _, u := range v.units {
-		info := ctlInfo{SandBoxName: u.name, ServiceName: v.name, Status: string(st.state), Reason: st.reason}
-		if w := v.current(); w != nil {
-			info.PID, info.Uptime = w.pid, time.Since(w.since).Seconds()
-			info.Description = fmt.Sprintf("pid %d, uptime %s, does not answer", w.pid, uptime(time.Since(w.since)))
-		} else if st.state != StateStopped {
-			info.Description = st.since.Format(time.DateTime)
-		}
-		infos = append(infos, info)
-	}
-	return infos
-}
-
-// refusal is what a worker said when it refused.
-type refusal struct{ text string }
-
-func (r *refusal) Error() string { return r.text }
