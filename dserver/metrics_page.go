@@ -10,12 +10,12 @@ import (
 
 // sumPage is one page, guarded by figures.mu.
 type sumPage struct {
-	page   metrics.Page
-	sum    *metrics.Sum      // nil if figures of this format cannot be added up
-	shown  metrics.Published // nil while it is not
-	empty  time.Time         // since when no worker has it; zero while one does
-	wanted bool              // in this round
-	complaint  string            // the last that was logged
+	page      metrics.Page
+	sum       *metrics.Sum      // nil if figures of this format cannot be added up
+	shown     metrics.Published // nil while it is not
+	empty     time.Time         // since when no worker has it; zero while one does
+	wanted    bool              // in this round
+	complaint string            // the last that was logged
 }
 
 // takeDown closes pages, without any lock: those who look at them are waited for.
