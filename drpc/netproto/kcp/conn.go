@@ -33,8 +33,9 @@ type Conn struct {
 	got              atomic.Uint64 // bytes that Read returned; reading
 	put              uint64        // bytes that Write took; writing
 
-	begun     atomic.Bool  // the peer knows of it
-	lastHeard atomic.Int64 // nanoseconds since epoch
+	baked     time.Duration // when the listener made the cookie of its client; only its reading goroutine looks
+	begun     atomic.Bool   // the peer knows of it
+	lastHeard atomic.Int64  // nanoseconds since epoch
 	pulse     *time.Timer
 
 	mu            sync.Mutex

@@ -41,15 +41,20 @@ func FuzzDatagram(f *testing.F) {
 
 func TestCookieIsGoodForOneAddressAndConversationAndNotForLong(t *testing.T) {
 	t.Parallel()
-	now := time.Unix(1_000_000, 0)
+	const begin = 100*time.Second + time.Millisecond
+	now := begin
 	b := newBaker()
-	b.now = func() time.Time { return now }
+	b.now = func() time.Duration { return now }
 	addr := netip.MustParseAddrPort("192.0.2.1:4711")
 	c := b.bake(addr, 7)
 	check := func(what string, want bool, b *baker, addr netip.AddrPort, conv uint32, c uint64) {
 		t.Helper()
-		if b.check(addr, conv, c) != want {
-			t.Errorf("%s: good is %v", what, !want)
+		baked, ok := b.check(addr, conv, c)
+		if ok != want {
+			t.Errorf("%s: good is %v", what, ok)
+		}
+		if ok && baked != begin {
+			t.Errorf("%s: made at %v", what, baked)
 		}
 	}
 	check("itself", true, b, addr, 7, c)
@@ -57,10 +62,13 @@ func TestCookieIsGoodForOneAddressAndConversationAndNotForLong(t *testing.T) {
 	check("another address", false, b, netip.MustParseAddrPort("192.0.2.2:4711"), 7, c)
 	check("another conversation", false, b, addr, 8, c)
 	check("a changed bit", false, b, addr, 7, c^1<<63)
-	check("another bit", false, b, addr, 7, c^1)
+	check("another bit", false, b, addr, 7, c^1<<16)
+	check("another time", false, b, addr, 7, c-1)
 	check("another server", false, newBaker(), addr, 7, c)
-	now = now.Add(cookieAge)
+	now = begin + cookieAge
 	check("a while later", true, b, addr, 7, c)
-	now = now.Add(cookieAge)
+	now = begin + cookieAge + time.Millisecond
 	check("long after", false, b, addr, 7, c)
+	now = begin + 1<<16*time.Millisecond
+	check("when stamps begin anew", false, b, addr, 7, c)
 }

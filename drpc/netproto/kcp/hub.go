@@ -13,6 +13,9 @@ const (
 	// maxReadFailures is after how many failures in a row a socket is given up, and readPause what lies between them.
 	maxReadFailures = 100
 	readPause       = 10 * time.Millisecond
+	// anyDatagram has room for whatever is sent: on Windows reading fails where a datagram is longer than the buffer, and
+	// anybody could so make a socket fail.
+	anyDatagram = 64 << 10
 )
 
 // hub shares a socket out among connections. The socket of a listener stays open until the last of its connections is
@@ -48,7 +51,7 @@ func newHub(pc net.PacketConn, cfg *Config, client bool) *hub {
 
 // read takes what comes in, for as long as the socket is open.
 func (h *hub) read() {
-	b := make([]byte, maxDatagram+1)
+	b := make([]byte, anyDatagram)
 	failures := 0
 	for {
 		n, from, err := h.pc.ReadFrom(b)
@@ -136,7 +139,7 @@ func (h *hub) stray(s segment, from *net.UDPAddr, key netip.AddrPort) *Conn {
 		return nil
 	}
 	if h.cfg.Older && s.first && !h.client {
-		return h.admit(s.conv, from, key)
+		return h.admit(s.conv, from, key, h.baker.now())
 	}
 	h.tell(from, s.conv, gone, 0)
 	return nil
@@ -153,10 +156,11 @@ func (h *hub) control(ctl control, c *Conn, from *net.UDPAddr, key netip.AddrPor
 			h.tell(from, ctl.conv, cookie, h.baker.bake(key, ctl.conv))
 		}
 	case enter:
-		if h.client || !h.baker.check(key, ctl.conv, ctl.value) {
+		if h.client {
 			return
 		}
-		if c != nil || h.admit(ctl.conv, from, key) != nil {
+		baked, ok := h.baker.check(key, ctl.conv, ctl.value)
+		if ok && (c != nil || h.admit(ctl.conv, from, key, baked) != nil) {
 			h.tell(from, ctl.conv, welcome, 0)
 		}
 	case cookie, welcome:
@@ -193,10 +197,13 @@ func (h *hub) conn(key netip.AddrPort) *Conn {
 	return h.conns[key]
 }
 
-// admit makes a connection that waits to be accepted. It returns nil where there is no room; the client asks again.
-// Only the goroutine that reads calls it.
-func (h *hub) admit(conv uint32, from *net.UDPAddr, key netip.AddrPort) *Conn {
+// admit makes a connection of a client that got its cookie at the time baked. It waits to be accepted. It returns nil
+// where there is no room; the client asks again. Only the goroutine that reads calls it.
+func (h *hub) admit(conv uint32, from *net.UDPAddr, key netip.AddrPort, baked time.Duration) *Conn {
 	if old := h.conn(key); old != nil {
+		if baked < old.baked {
+			return nil // what an earlier client at this address has said comes late
+		}
 		// The same address begins anew, so the old conversation is over.
 		old.lose(syscall.ECONNRESET)
 		h.remove(old)
@@ -210,6 +217,7 @@ func (h *hub) admit(conv uint32, from *net.UDPAddr, key netip.AddrPort) *Conn {
 	if err != nil {
 		return nil // KCP refuses its own defaults: never
 	}
+	c.baked = baked
 	c.begun.Store(true)
 	h.conns[key] = c
 	h.accepts <- c

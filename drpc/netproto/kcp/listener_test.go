@@ -172,6 +172,82 @@ func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
 	_ = conntest.Accept(t, ln).Close()
 }
 
+// A network delivers late, and twice, what it likes.
+func TestLateEnterOfAnEarlierConversationEndsNothing(t *testing.T) {
+	t.Parallel()
+	ln := listen(t, Config{})
+	conn, err := net.Dial("udp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetReadDeadline(time.Now().Add(conntest.Patience))
+	const earlier, later = 1, 2
+	oldCookie := ask(t, conn, control{conv: earlier, kind: hello}, cookie)
+	ask(t, conn, control{conv: earlier, kind: enter, value: oldCookie}, welcome)
+	_ = conntest.Accept(t, ln)
+	newCookie := oldCookie
+	for uint16(newCookie) == uint16(oldCookie) { // made in the same millisecond
+		newCookie = ask(t, conn, control{conv: later, kind: hello}, cookie)
+	}
+	ask(t, conn, control{conv: later, kind: enter, value: newCookie}, welcome)
+	server := conntest.Accept(t, ln).(*Conn)
+	if _, err = conn.Write(control{conv: earlier, kind: enter, value: oldCookie}.bytes()); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, conn, control{conv: later, kind: alive}, here)
+	if err = server.lost(); err != nil {
+		t.Errorf("the later conversation ended: %v", err)
+	}
+}
+
+// ask says something and returns the value of the answer, which must be the next datagram and of this kind.
+func ask(t *testing.T, conn net.Conn, say control, want kind) uint64 {
+	t.Helper()
+	if _, err := conn.Write(say.bytes()); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, maxDatagram)
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, ok := parseControl(b[:n])
+	if !ok || answer.conv != say.conv || answer.kind != want {
+		t.Fatalf("the answer to %v is %v, want kind %d", say, b[:n], want)
+	}
+	return answer.value
+}
+
+// flooded is a socket that gets, before anything else, a number of datagrams as long as they can be. Reading one into a
+// buffer that is shorter fails, as on Windows.
+type flooded struct {
+	net.PacketConn
+	long int // only the reading goroutine
+}
+
+func (s *flooded) ReadFrom(b []byte) (int, net.Addr, error) {
+	const size = 65507
+	if s.long == 0 {
+		return s.PacketConn.ReadFrom(b)
+	}
+	s.long--
+	from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9}
+	if len(b) < size {
+		return len(b), from, syscall.EMSGSIZE
+	}
+	return size, from, nil
+}
+
+func TestLongDatagramsEndNothing(t *testing.T) {
+	t.Parallel()
+	ln := ServeConn(&flooded{conntest.PacketConn(t), maxReadFailures + 1}, patient(Config{}))
+	t.Cleanup(func() { _ = ln.Close() })
+	client := dialTo(t, ln.Addr(), Config{})
+	_ = conntest.Accept(t, ln).Close()
+	_ = client.Close()
+}
+
 func TestInheritedSocketServes(t *testing.T) {
 	t.Parallel()
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
