@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -153,9 +154,10 @@ func (d *dialer) upgrade(conn net.Conn, host string) (*Conn, error) {
 	return c, nil
 }
 
-// refusal says why a handshake has failed.
+// refusal says why a handshake has failed. There is an answer also where the server has not refused, but the endpoint
+// has been closed meanwhile.
 func refusal(resp *http.Response, err error) error {
-	if resp == nil {
+	if resp == nil || !errors.Is(err, gorilla.ErrBadHandshake) {
 		return fmt.Errorf("websocket handshake: %w", err)
 	}
 	text := make([]byte, maxRefusal)

@@ -62,7 +62,7 @@ type out struct {
 	left  int        // bytes of the message under way still to come
 	key   uint32
 	buf   *bufpool.Buf
-	ended bool // a close frame was written
+	ended bool // nothing can follow: a close frame was written, or a part of a control frame
 
 	controls  [3][]byte // by kind
 	closes    bool      // a close frame was among them
@@ -276,7 +276,10 @@ func (o *out) writeControls() error {
 	err := o.conn.SetWriteDeadline(time.Now().Add(controlWait))
 	o.deadlineMu.Unlock()
 	if err == nil {
-		_, err = o.conn.Write(all)
+		var n int
+		if n, err = o.conn.Write(all); 0 < n && n < len(all) {
+			o.ended = true // nobody could read what comes behind a part of a frame
+		}
 	}
 	o.deadlineMu.Lock()
 	defer o.deadlineMu.Unlock()
