@@ -54,10 +54,15 @@ func ownIndex[T string | []byte](name T) int {
 	return -1
 }
 
-// metaKeys are the keys with a meaning to the framework that are not spelled as a header is.
-var metaKeys = [...]string{message.MetaRealIP, "hb_"}
+// metaKeys are the keys with a meaning to the framework, its clients and its plugins: of the session, heartbeat, client,
+// proxy and securebody.
+var metaKeys = [...]string{
+	message.MetaRealIP, message.MetaAcceptBodyCodec, message.MetaTimeout, "hb_", "X-Idempotent", "X-Proxy-Hops",
+	"X-Secure-Body", "X-Reply-Secure-Body", "X-Secure-Challenge",
+}
 
-// metaKey is the meta key that a header stands for.
+// metaKey is the meta key that a header stands for: its name as it came. Only the keys of the framework are what they are
+// whatever the case, which clients and proxies between change at will.
 func metaKey(name []byte) []byte {
 	for _, key := range metaKeys {
 		if same(name, key) {

@@ -20,9 +20,13 @@ import (
 	"testing"
 	"time"
 
+	drpcclient "github.com/osgochina/dmicro/client"
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/internal/peertest"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/drpc/plugin/heartbeat"
+	"github.com/osgochina/dmicro/drpc/plugin/proxy"
+	"github.com/osgochina/dmicro/drpc/plugin/securebody"
 	"github.com/osgochina/dmicro/drpc/proto/httpproto"
 	"github.com/osgochina/dmicro/logger"
 )
@@ -154,6 +158,40 @@ func TestPeersTalkToEachOther(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// Many clients, and proxies between, send all names in lower case.
+func TestKeysOfTheFrameworkArriveWhateverTheCase(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{
+		drpc.MetaRealIP: "192.0.2.1", drpc.MetaAcceptBodyCodec: "106", drpc.MetaTimeout: "600000",
+		heartbeat.MetaRate: "3", drpcclient.MetaIdempotent: "1", proxy.MetaHops: "2",
+		securebody.SecureMetaKey: "false", securebody.ReplySecureMetaKey: "false", "X-Secure-Challenge": "",
+		"peer_id": "as it came",
+	}
+	request := "POST /meta HTTP/1.1\r\n"
+	for key, value := range want {
+		request += strings.ToLower(key) + ": " + value.(string) + "\r\n"
+	}
+	addr, _ := server(t, drpc.EndpointConfig{})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(peertest.Soon))
+	if _, err = io.WriteString(conn, request+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	got := make(map[string]any)
+	if err = json.NewDecoder(resp.Body).Decode(&got); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v (%v), want %v", got, err, want)
+	}
 }
 
 func TestAuthenticationWorks(t *testing.T) {
