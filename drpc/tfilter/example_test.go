@@ -7,8 +7,8 @@ import (
 	"github.com/osgochina/dmicro/drpc/tfilter"
 )
 
-// The filters have been registered at the start of the program: tfilter.RegMD5(), tfilter.RegGzip(5). A pipe applies its last filter first and undoes that in
-// reverse. A message gets its filters by message.WithTFilterPipe.
+// The filters have been registered at the start of the program: tfilter.RegMD5(), tfilter.RegGzip(5). A pipe applies its
+// last filter first and undoes that in reverse. A message gets its filters by message.WithTFilterPipe.
 func ExamplePipeTFilter() {
 	pipe := tfilter.NewPipeTFilter()
 	if err := pipe.Append(tfilter.Md5Id, tfilter.GzipId); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/pbproto"
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 	"github.com/osgochina/dmicro/drpc/socket"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 )
 
@@ -144,9 +145,7 @@ func TestExchangeOverWebSocket(t *testing.T) {
 		_ = srv.Close()
 		<-done
 	})
-	for end := time.Now().Add(peertest.Soon); len(srv.Addrs()) == 0 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	polltest.Until(t, "the server listens", func() bool { return len(srv.Addrs()) > 0 })
 	addr := srv.Addrs()[0].String()
 	cli := websocket.NewClient("/ws", drpc.EndpointConfig{}, auth.NewBearerPlugin(bear(credential{"ann", secret}, nil)))
 	t.Cleanup(func() { _ = cli.Close() })
