@@ -105,7 +105,7 @@ func (a *app) chooseModel(o startOptions) (ProcessModel, error) {
 	}
 	switch {
 	case chosen != ProcessModelSingle && chosen != ProcessModelMulti:
-		return 0, &exitError{code: codeUsage, err: fmt.Errorf("there is no process model %d", chosen)}
+		return 0, &exitError{code: codeUsage, err: fmt.Errorf("there is no process model %d; 0 is a single process, 1 a process a service", chosen)}
 	case chosen == ProcessModelMulti && !multiSupported:
 		return 0, errors.New("the multi-process model (--model=1, ProcessModelMulti) needs a Unix system; use --model=0")
 	}

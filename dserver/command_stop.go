@@ -140,7 +140,7 @@ func (a *app) findHolder(pidFile string) (*instance.Holder, error) {
 		}
 		if err := instance.Check(dir); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil, a.notRunning()
+				return nil, a.notRunning(filepath.Join(dir, a.name+".pid"))
 			}
 			return nil, err
 		}
@@ -148,11 +148,13 @@ func (a *app) findHolder(pidFile string) (*instance.Holder, error) {
 	}
 	h, err := instance.FindHolder(pidFile)
 	if errors.Is(err, instance.ErrNotRunning) {
-		return nil, a.notRunning()
+		return nil, a.notRunning(pidFile)
 	}
 	return h, err
 }
 
-func (a *app) notRunning() error {
-	return fmt.Errorf("server %s is %w", a.name, instance.ErrNotRunning)
+// notRunning names the file, as the run directory may be another one than that of the server.
+func (a *app) notRunning(pidFile string) error {
+	return fmt.Errorf("server %s is %w: no process holds %s; start it, or set %s as it has it",
+		a.name, instance.ErrNotRunning, pidFile, instance.EnvDir)
 }

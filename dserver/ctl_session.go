@@ -42,6 +42,8 @@ func (s *ctlSession) connect() error {
 	switch {
 	case errors.Is(err, errNoAnswer):
 		return fmt.Errorf(msgNoAnswer.in(s.msg), path)
+	case errors.Is(err, instance.ErrNotRunning):
+		return fmt.Errorf(msgNotRunning.in(s.msg), s.name, path, instance.EnvDir)
 	case err != nil:
 		return fmt.Errorf(msgNoService.in(s.msg), path, err)
 	}

@@ -41,7 +41,11 @@ var (
 	msgLogAgain = phrase{"the application runs on in another process; its log goes on ........", "服务已在新进程中运行，继续打印日志........"}
 	msgLogOff   = phrase{"end of the log", "停止打印服务端日志"}
 
-	msgNoService    = phrase{"cannot connect to the service [%s]: %v", "链接到DServer服务[%s]失败: %v"}
+	msgNoService  = phrase{"cannot connect to the service [%s]: %v", "链接到DServer服务[%s]失败: %v"}
+	msgNotRunning = phrase{
+		"server %[1]s is not running: nobody serves %[2]s; start it, or set %[3]s as it has it",
+		"链接到DServer服务[%[2]s]失败: %[1]s 未运行，请先启动，或将 %[3]s 设为与其相同的值",
+	}
 	msgNoAnswer     = phrase{"the service [%s] does not answer", "DServer服务[%s]没有响应"}
 	msgLost         = phrase{"the connection to the service is lost", "DServer服务已断开链接"}
 	msgAgain        = phrase{"connected again: the application runs on in another process", "已重新连接: 服务已在新进程中运行"}

@@ -60,17 +60,21 @@ func (a *app) newMaster(dir string, units []*unit) *master {
 }
 
 func (m *master) begin(ctx context.Context) (running, failed []string, err error) {
+	strict, kind := m.server.role.strict(m.server.up), requestStart
+	if strict {
+		kind = requestStrict
+	}
 	errs := make([]error, len(m.services))
 	var wg sync.WaitGroup
 	for i, v := range m.services {
 		go v.run()
-		wg.Go(func() { errs[i] = v.ask(ctx, requestStart) })
+		wg.Go(func() { errs[i] = v.ask(ctx, kind) })
 	}
 	m.figures.begin()
 	wg.Wait()
 	for i, v := range m.services {
 		if errs[i] != nil {
-			failed = append(failed, fmt.Sprintf("%s (%v)", v.name, errs[i]))
+			failed = append(failed, errs[i].Error()) // it names the service
 			continue
 		}
 		for _, u := range v.units {
@@ -80,7 +84,7 @@ func (m *master) begin(ctx context.Context) (running, failed []string, err error
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	if m.server.role.strict(m.server.up) {
+	if strict {
 		return running, failed, errors.Join(errs...)
 	}
 	return running, failed, nil

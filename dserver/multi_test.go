@@ -422,6 +422,15 @@ func TestDaemonOfSeveralProcesses(t *testing.T) {
 	e.wantNoFiles()
 }
 
+// In the background nobody reads what has failed, whatever else works.
+func TestDaemonOfSeveralProcessesFailsWithOneSandboxOfAService(t *testing.T) {
+	t.Parallel()
+	e := newMultiEnv(t, "mate", true)
+	e.sets("setup", "fail")
+	e.run("start", "-d").want(t, codeFailed, "service [tcp]: sandbox [TcpBox]: no database")
+	e.wantNoFiles()
+}
+
 func TestWorkerThatIsStoppingLeavesEarlierWhenItsMasterDies(t *testing.T) {
 	t.Parallel()
 	e := newMultiEnv(t, "tcponly", true)

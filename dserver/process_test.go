@@ -89,7 +89,7 @@ func TestCommandsWithoutAServerFailAtOnce(t *testing.T) {
 		"stop": codeFailed, "quit": codeFailed, "status": codeNotRunning, "ctl": codeFailed, "ctl ps": codeFailed, "ctl log": codeFailed,
 	} {
 		r := e.run(strings.Fields(args)...)
-		r.want(t, code, "not running")
+		r.want(t, code, "TestApp is not running")
 		e.withinASecond(r, args)
 	}
 }

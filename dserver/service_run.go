@@ -20,7 +20,8 @@ const goodLife = 10 * time.Second
 type requestKind int
 
 const (
-	requestStart requestKind = iota
+	requestStart  requestKind = iota
+	requestStrict             // the same, and no sandbox may fail
 	requestStop
 	requestReload
 )
@@ -90,7 +91,7 @@ func (v *service) run() {
 		case <-ended:
 			v.crashed()
 		case <-restart:
-			if err := v.launchNow(v.master.aborted); err != nil {
+			if err := v.launchNow(v.master.aborted, false); err != nil {
 				v.failed(err)
 			}
 		}
@@ -104,20 +105,20 @@ func (v *service) handle(r request) error {
 	stop := context.AfterFunc(v.master.aborted, cancel)
 	defer stop()
 	switch r.kind {
-	case requestStart:
-		return v.start(ctx)
+	case requestStart, requestStrict:
+		return v.start(ctx, r.kind == requestStrict)
 	case requestStop:
 		return v.stop(ctx)
 	}
 	return v.reload(ctx)
 }
 
-// start starts a worker where none serves.
-func (v *service) start(ctx context.Context) error {
+// start starts a worker where none serves. With strict, none of its sandboxes may fail.
+func (v *service) start(ctx context.Context, strict bool) error {
 	if v.current() != nil {
 		return fmt.Errorf("service [%s] %w", v.name, errRunning)
 	}
-	return v.launchAnew(ctx)
+	return v.launchAnew(ctx, strict)
 }
 
 // stop stops the worker, or calls the next start of one off.
@@ -145,24 +146,24 @@ func (v *service) reload(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.launchAnew(ctx)
+	return v.launchAnew(ctx, false)
 }
 
 // launchAnew is launchNow at somebody's wish: earlier failures count no more.
-func (v *service) launchAnew(ctx context.Context) error {
+func (v *service) launchAnew(ctx context.Context, strict bool) error {
 	v.fails = 0
-	err := v.launchNow(ctx)
+	err := v.launchNow(ctx, strict)
 	if err != nil {
 		v.failed(err)
 	}
 	return err
 }
 
-// launchNow starts a worker, and returns when it serves.
-func (v *service) launchNow(ctx context.Context) error {
+// launchNow starts a worker, and returns when it serves. With strict, none of its sandboxes may fail.
+func (v *service) launchNow(ctx context.Context, strict bool) error {
 	v.again = time.Time{}
 	v.enter(StatePreparing, "")
-	w, err := v.launch(ctx, false)
+	w, err := v.launch(ctx, strict)
 	if err != nil {
 		return err
 	}
@@ -239,13 +240,22 @@ func (v *service) failed(err error) {
 	}
 	if v.fails >= limits.retries {
 		v.enter(StateFatal, err.Error())
-		logger.Errorf(context.Background(), "service [%s] is given up after %d failures: %v", v.name, v.fails, err)
+		logger.Errorf(context.Background(), "service [%s] is given up after %d failures: %v", v.name, v.fails, v.bare(err))
 		return
 	}
 	pause := restartPause(v.fails, limits.pause)
 	v.again = time.Now().Add(pause)
 	v.enter(StateBackoff, err.Error())
-	logger.Errorf(context.Background(), "service [%s]: %v; the next start is in %v", v.name, err, pause)
+	when := "at once"
+	if pause > 0 {
+		when = fmt.Sprint("in ", pause)
+	}
+	logger.Errorf(context.Background(), "service [%s]: %v; the next start is %s", v.name, v.bare(err), when)
+}
+
+// bare is the text of an error without the name of the service, for lines that have it already.
+func (v *service) bare(err error) string {
+	return strings.TrimPrefix(err.Error(), fmt.Sprintf("service [%s]: ", v.name))
 }
 
 // maxRestartPause bounds the pauses.

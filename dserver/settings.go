@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,17 +44,17 @@ func (c *Config) limits() (limits, error) {
 		{"RestartPause", func(n string) { l.pause = t.positive(n, l.pause) }},
 		{"StartRetries", func(n string) { l.retries = t.number(n, l.retries, 1, maxRetries) }},
 	}
-	var known []string
+	var known, names []string
 	for _, k := range keys {
 		k.read(k.name)
-		known = append(known, plainKey(k.name))
+		known, names = append(known, plainKey(k.name)), append(names, k.name)
 	}
 	if l.heartbeat > 0 && l.heartbeat < minHeartbeat {
 		t.fail("Heartbeat", l.heartbeat, fmt.Sprintf("0 or at least %v", minHeartbeat))
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		if !slices.Contains(known, plainKey(key)) && t.err == nil {
-			t.err = fmt.Errorf("configuration key dserver.%s: there is no such key", key)
+			t.err = fmt.Errorf("configuration key dserver.%s: there is no such key; there are %s", key, strings.Join(names, ", "))
 		}
 	}
 	return l, t.err

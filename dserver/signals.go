@@ -81,6 +81,10 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 				s.model.abandon()
 				return exitNow(sig)
 			}
+			if other := skipEcho(signals, sig); other != nil {
+				s.model.abandon()
+				return exitNow(other)
+			}
 			logger.Noticef(context.Background(), "signal %v: stopping", sig)
 		case limit = <-s.stopAsked:
 			logger.Notice(context.Background(), "the program asked for it: stopping")
@@ -109,6 +113,26 @@ func (s *DServer) serve(signals <-chan os.Signal) int {
 		}
 		refused = time.Now()
 		logger.Warningf(context.Background(), "stop refused by BeforeStop; a signal within %v ends the process", insistWindow)
+	}
+}
+
+// echoTime is how long a signal that comes twice is one request: who ends a group of processes, as timeout(1) does, sends it to the
+// process and then to its group.
+const echoTime = 10 * time.Millisecond
+
+// skipEcho drops what comes within echoTime of a signal to stop, and returns early with another signal to stop.
+func skipEcho(signals <-chan os.Signal, sig os.Signal) (other os.Signal) {
+	over := time.NewTimer(echoTime)
+	defer over.Stop()
+	for {
+		select {
+		case next := <-signals:
+			if isStop(next) && next != sig {
+				return next
+			}
+		case <-over.C:
+			return nil
+		}
 	}
 }
 
