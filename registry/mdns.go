@@ -28,7 +28,7 @@ const (
 // need different ones. ListServices only knows names. A watch asks every few seconds; a node that says good-bye has gone at
 // once, one that dies after three questions without an answer. The registry has an io.Closer.
 func NewRegistry(opts ...Option) Registry {
-	m := &multicast{responders: map[string]*responder{}, listings: map[string]int{}, pollers: map[string]*poller{}}
+	m := &multicast{responders: map[string]*responder{}, pollers: map[string]*poller{}}
 	m.options.Apply(opts...)
 	return m
 }
@@ -37,8 +37,7 @@ func NewRegistry(opts ...Option) Registry {
 type multicast struct {
 	mu         sync.Mutex
 	options    Options
-	responders map[string]*responder // by full name
-	listings   map[string]int        // how many nodes of a service are registered here
+	responders map[string]*responder // by full name: of nodes, and of the services that have some
 	pollers    map[string]*poller    // by service, those that are watched
 }
 
@@ -80,59 +79,42 @@ func (m *multicast) Register(s *Service, opts ...RegisterOption) error {
 	if err != nil {
 		return err
 	}
-	ctx := NewRegisterOptions(opts...).Context
-	domain := m.domain()
+	ctx, domain := NewRegisterOptions(opts...).Context, m.domain()
+	listing, err := listingRecords(s.Name, domain)
+	if err != nil {
+		return err
+	}
 	for _, n := range s.Nodes {
 		records, err := nodeRecords(ctx, s, n, domain)
 		if err != nil {
 			return err
 		}
-		added, err := m.answer(records)
-		if err != nil {
+		if err := m.answer(records, listing); err != nil {
 			return err
-		}
-		if added {
-			if err := m.announceService(s.Name, domain); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// answer makes records what is answered to questions for their name. It reports whether the name is new.
-func (m *multicast) answer(records *recordSet) (added bool, err error) {
+// answer makes records what is answered to questions for their names.
+func (m *multicast) answer(all ...*recordSet) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.responders[records.name]; r != nil {
-		r.change(records)
-		return false, nil
+	for _, records := range all {
+		if r := m.responders[records.name]; r != nil {
+			r.change(records)
+			continue
+		}
+		r, err := newResponder(records)
+		if err != nil {
+			return err
+		}
+		m.responders[records.name] = r
 	}
-	r, err := newResponder(records)
-	if err != nil {
-		return false, err
-	}
-	m.responders[records.name] = r
-	return true, nil
+	return nil
 }
 
-// announceService counts the nodes of a service and lists its name while there are any.
-func (m *multicast) announceService(name, domain string) error {
-	m.mu.Lock()
-	m.listings[name]++
-	first := m.listings[name] == 1
-	m.mu.Unlock()
-	if !first {
-		return nil
-	}
-	records, err := listingRecords(name, domain)
-	if err == nil {
-		_, err = m.answer(records)
-	}
-	return err
-}
-
-// Deregister implements Registry. It says good-bye for the nodes.
+// Deregister implements Registry. It says good-bye for the nodes, and for the service with its last one.
 func (m *multicast) Deregister(s *Service, _ ...DeregisterOption) error {
 	s, err := s.Valid()
 	if err != nil {
@@ -140,39 +122,46 @@ func (m *multicast) Deregister(s *Service, _ ...DeregisterOption) error {
 	}
 	domain := m.domain()
 	for _, n := range s.Nodes {
-		if m.leave(fullName(n.Id, s.Name, domain)) {
-			m.mu.Lock()
-			m.listings[s.Name]--
-			last := m.listings[s.Name] == 0
-			if last {
-				delete(m.listings, s.Name)
-			}
-			m.mu.Unlock()
-			if last {
-				m.leave(fullName(s.Name, mdnsListing, domain))
-			}
+		for _, r := range m.leave(n.Id, s.Name, domain) {
+			r.close()
 		}
 	}
 	return nil
 }
 
-// leave ends the answers for a name and reports whether there were any.
-func (m *multicast) leave(name string) bool {
+// leave takes out what answers for a node, and for its service if it has no other, and returns that.
+func (m *multicast) leave(id, service, domain string) (left []*responder) {
 	m.mu.Lock()
-	r := m.responders[name]
-	delete(m.responders, name)
-	m.mu.Unlock()
-	if r != nil {
-		r.close()
+	defer m.mu.Unlock()
+	take := func(name string) bool {
+		r := m.responders[name]
+		if r != nil {
+			left = append(left, r)
+			delete(m.responders, name)
+		}
+		return r != nil
 	}
-	return r != nil
+	if take(fullName(id, service, domain)) && !m.serves(serviceName(service, domain)) {
+		take(fullName(service, mdnsListing, domain))
+	}
+	return left
+}
+
+// serves reports whether a node of the service is registered here. The caller has the lock.
+func (m *multicast) serves(service string) bool {
+	for _, r := range m.responders {
+		if r.records.Load().service == service {
+			return true
+		}
+	}
+	return false
 }
 
 // Close says good-bye for all nodes and ends all watches. The registry may be used on.
 func (m *multicast) Close() error {
 	m.mu.Lock()
 	responders, pollers := m.responders, m.pollers
-	m.responders, m.listings, m.pollers = map[string]*responder{}, map[string]int{}, map[string]*poller{}
+	m.responders, m.pollers = map[string]*responder{}, map[string]*poller{}
 	m.mu.Unlock()
 	for _, r := range responders {
 		r.close()

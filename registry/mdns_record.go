@@ -65,9 +65,8 @@ func decodeText(parts []string) (t text, err error) {
 
 // recordSet is what is answered for one name.
 type recordSet struct {
-	name    string // of the instance, fully qualified
-	service string // the same of the service
-	text    []string
+	name    string   // of the instance, fully qualified
+	service string   // the same of the service
 	all     []dns.RR // PTR, SRV, A or AAAA, TXT
 }
 
@@ -171,7 +170,7 @@ func newRecordSet(name, service string, ip net.IP, port uint16, parts []string) 
 	if four := ip.To4(); four != nil {
 		address = &dns.A{Hdr: header(name, dns.TypeA), A: four}
 	}
-	r := &recordSet{name: name, service: service, text: parts, all: []dns.RR{
+	r := &recordSet{name: name, service: service, all: []dns.RR{
 		&dns.PTR{Hdr: header(service, dns.TypePTR), Ptr: name},
 		&dns.SRV{Hdr: header(name, dns.TypeSRV), Priority: 10, Weight: 1, Port: port, Target: name},
 		address,

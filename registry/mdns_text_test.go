@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +158,57 @@ func TestNodeThatDoesNotAnswerIsForgotten(t *testing.T) {
 	p.miss(time.Now().Add(time.Minute))
 	if got := p.list(); len(got) != 0 {
 		t.Errorf("after the good-bye: %+v", got)
+	}
+}
+
+func TestNodeWhoseServiceCannotBeListedIsNotRegistered(t *testing.T) {
+	t.Parallel()
+	m := NewRegistry().(*multicast)
+	defer func() { _ = m.Close() }()
+	// The name of the node has less than 255 bytes, that of its service among the others more.
+	s := &Service{Name: strings.Repeat("x.", 119) + "x", Nodes: []*Node{{Id: "a", Address: "127.0.0.1:1"}}}
+	if err := m.Register(s); !errors.Is(err, ErrInvalidService) {
+		t.Errorf("%v", err)
+	}
+	if len(m.responders) != 0 {
+		t.Error("the node is answered for all the same")
+	}
+}
+
+func TestServiceIsListedAsLongAsItHasANode(t *testing.T) {
+	t.Parallel()
+	m := NewRegistry(OptDomain("dmicro-test-listed")).(*multicast)
+	defer func() { _ = m.Close() }()
+	s := &Service{Name: "foo", Nodes: []*Node{{Id: "a", Address: "127.0.0.1:1"}, {Id: "b", Address: "127.0.0.1:2"}}}
+	if err := m.Register(s); err != nil {
+		t.Skipf("multicast does not work here: %v", err)
+	}
+	listing := fullName("foo", mdnsListing, m.domain())
+	answered := func() []string { return slices.Sorted(maps.Keys(m.responders)) }
+	all := answered()
+	if len(all) != 3 || m.responders[listing] == nil {
+		t.Fatalf("answered are %q", all)
+	}
+	m.responders[listing].close()
+	delete(m.responders, listing) // as if it could not be made
+	for range 2 {
+		if err := m.Register(s); err != nil {
+			t.Fatal(err)
+		}
+		if got := answered(); !slices.Equal(got, all) {
+			t.Fatalf("answered are %q, want %q", got, all)
+		}
+	}
+	for _, n := range s.Nodes {
+		if m.responders[listing] == nil {
+			t.Error("a service with a node is not listed")
+		}
+		if err := m.Deregister(&Service{Name: "foo", Nodes: []*Node{n}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := answered(); len(got) != 0 {
+		t.Errorf("without nodes %q are answered", got)
 	}
 }
 

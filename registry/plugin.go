@@ -53,15 +53,16 @@ type PluginRegistry struct {
 	paths   []string         // service methods, sorted, never changed in place
 	nodes   map[string]*Node // by listener; without paths
 	closed  bool
-	keeper  *keeper // nil: not registered
-	waiting []chan error
-	wake    chan struct{} // has room for one: register now
+	keeper  *keeper       // nil: not registered
+	removed chan struct{} // closed when every Deregister so far has done with the registry
 }
 
 // keeper is a goroutine that registers again and again.
 type keeper struct {
-	cancel context.CancelFunc
-	ended  chan struct{}
+	cancel  context.CancelFunc
+	ended   chan struct{}
+	wake    chan struct{} // has room for one: register now
+	waiting []chan error  // for the next attempt; guarded by PluginRegistry.mu
 }
 
 // NewRegistryPlugin returns NewPlugin with a config that takes all from the options of the registry.
@@ -72,7 +73,9 @@ func NewPlugin(registry Registry, cfg PluginConfig) *PluginRegistry {
 	if registry == nil {
 		registry = DefaultRegistry
 	}
-	return &PluginRegistry{registry: registry, cfg: cfg, nodes: map[string]*Node{}, wake: make(chan struct{}, 1)}
+	p := &PluginRegistry{registry: registry, cfg: cfg, nodes: map[string]*Node{}, removed: make(chan struct{})}
+	close(p.removed)
+	return p
 }
 
 // Name returns "registry".
@@ -87,7 +90,7 @@ func (p *PluginRegistry) AfterRegRouter(handler *drpc.Handler) error {
 	defer p.mu.Unlock()
 	if i, known := slices.BinarySearch(p.paths, handler.Name()); !known {
 		p.paths = slices.Insert(slices.Clone(p.paths), i, handler.Name())
-		p.wakeUp()
+		p.keeper.wakeUp()
 	}
 	return nil
 }
@@ -122,8 +125,10 @@ func (p *PluginRegistry) AfterListen(addr net.Addr) error {
 	return nil
 }
 
-// Register registers the listeners there are, and keeps them registered until Deregister. It returns the outcome of
-// the first attempt; others follow whatever it was.
+// Register registers the listeners there are, and keeps them registered until Deregister. It waits for a Deregister that
+// is under way and returns the outcome of the first attempt; others follow whatever it was. The error is
+// context.Canceled if Deregister came before that, ErrInvalidService if nothing listens, and drpc.ErrListenClosed once
+// the endpoint closes.
 func (p *PluginRegistry) Register() error {
 	tried, err := p.start()
 	if err != nil {
@@ -145,23 +150,27 @@ func (p *PluginRegistry) BeforeCloseEndpoint(drpc.Endpoint) error {
 }
 
 // Deregister removes the listeners from the registry until Register, as for a server that is not ready for a while.
-// It takes no longer than the stop timeout. Doing it twice, or when nothing listens, is no error.
+// It takes no longer than the stop timeout, after which the error is context.DeadlineExceeded; other errors are those of
+// the registry. Doing it twice, or when nothing listens, is no error.
 func (p *PluginRegistry) Deregister() error {
 	p.mu.Lock()
-	k := p.keeper
-	p.keeper = nil
-	s := p.snapshot()
-	p.mu.Unlock()
+	k, s := p.keeper, p.snapshot()
 	if k == nil {
+		p.mu.Unlock()
 		return nil
 	}
+	before, removed := p.removed, make(chan struct{})
+	p.keeper, p.removed = nil, removed
+	p.mu.Unlock()
 	k.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(p.cfg.StopTimeout, stopTimeout))
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { // a registry that heeds no context must not keep a server from stopping
+		defer close(removed)
 		<-k.ended
 		done <- p.registry.Deregister(s, OptDeregisterContext(ctx))
+		<-before // it may have been given up, and still go on
 	}()
 	select {
 	case err := <-done:
@@ -181,39 +190,49 @@ func (p *PluginRegistry) start() (<-chan error, error) {
 	case len(p.nodes) == 0:
 		return nil, fmt.Errorf("registry plugin: %w: nothing listens", ErrInvalidService)
 	}
-	tried := make(chan error, 1)
-	p.waiting = append(p.waiting, tried)
 	if p.keeper == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		p.keeper = &keeper{cancel, make(chan struct{})}
-		go p.keep(ctx, p.keeper.ended)
+		p.keeper = &keeper{cancel: cancel, ended: make(chan struct{}), wake: make(chan struct{}, 1)}
+		go p.keep(ctx, p.keeper, p.removed)
 	}
-	p.wakeUp()
+	tried := make(chan error, 1)
+	p.keeper.waiting = append(p.keeper.waiting, tried)
+	p.keeper.wakeUp()
 	return tried, nil
 }
 
-func (p *PluginRegistry) wakeUp() {
+// wakeUp makes a keeper register now; there may be none.
+func (k *keeper) wakeUp() {
+	if k == nil {
+		return
+	}
 	select {
-	case p.wake <- struct{}{}:
+	case k.wake <- struct{}{}:
 	default:
 	}
 }
 
-// keep registers now, whenever it is woken, and once an interval, until ctx is done.
-func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
-	defer close(ended)
+// keep registers now, whenever it is woken, and once an interval, until ctx is done. It begins when what was registered
+// before has been removed, or that would take away what it registers.
+func (p *PluginRegistry) keep(ctx context.Context, k *keeper, removed <-chan struct{}) {
+	defer close(k.ended)
+	select {
+	case <-removed:
+	case <-ctx.Done():
+	}
 	pauses, failing := backoff.Series{First: firstPause, Last: lastPause}, false
 	next := time.NewTimer(p.interval())
 	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			p.answer(ctx.Err())
+			_, waiting := p.attempt(k)
+			answer(waiting, ctx.Err())
 			return
-		case <-p.wake:
+		case <-k.wake:
 		case <-next.C:
 		}
-		err := p.registerOnce(ctx)
+		err := p.registerOnce(ctx, k)
 		switch {
 		case ctx.Err() != nil:
 			continue
@@ -235,30 +254,25 @@ func (p *PluginRegistry) keep(ctx context.Context, ended chan<- struct{}) {
 	}
 }
 
-func (p *PluginRegistry) registerOnce(ctx context.Context) error {
-	p.mu.Lock()
-	s := p.snapshot()
-	waiting := p.waiting
-	p.waiting = nil
-	p.mu.Unlock()
+func (p *PluginRegistry) registerOnce(ctx context.Context, k *keeper) error {
+	s, waiting := p.attempt(k)
 	err := p.registry.Register(s, OptRegisterContext(ctx), OptRegisterTTL(p.ttl()))
-	for _, w := range waiting {
-		w <- err
-	}
+	answer(waiting, err)
 	return err
 }
 
-// answer tells those who wait for an attempt that there will be none.
-func (p *PluginRegistry) answer(err error) {
+// attempt returns what to register now, and who waits for the outcome.
+func (p *PluginRegistry) attempt(k *keeper) (s *Service, waiting []chan error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.keeper != nil {
-		return // the next keeper answers
-	}
-	for _, w := range p.waiting {
+	waiting, k.waiting = k.waiting, nil
+	return p.snapshot(), waiting
+}
+
+func answer(waiting []chan error, err error) {
+	for _, w := range waiting {
 		w <- err
 	}
-	p.waiting = nil
 }
 
 // snapshot returns what to register. The caller has the lock.

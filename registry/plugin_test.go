@@ -245,6 +245,41 @@ func TestDeregisteredServerStaysAwayUntilRegister(t *testing.T) {
 	})
 }
 
+func TestRegisterHoldsAgainstADeregisterThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	for name, givenUp := range map[string]bool{"awaited": false, "given up": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := &moody{Registry: memory.NewRegistry(), stuck: make(chan struct{})}
+				p := listening(t, r, registry.PluginConfig{StopTimeout: time.Second})
+				gone, back := make(chan error, 1), make(chan error, 1)
+				go func() { gone <- p.Deregister() }()
+				synctest.Wait()
+				if givenUp {
+					time.Sleep(2 * time.Second)
+				}
+				go func() { back <- p.Register() }()
+				synctest.Wait()
+				close(r.stuck)
+				if err := <-gone; errors.Is(err, context.DeadlineExceeded) != givenUp {
+					t.Errorf("Deregister: %v", err)
+				}
+				if err := <-back; err != nil {
+					t.Errorf("Register: %v", err)
+				}
+				synctest.Wait()
+				if got := registrytest.Addresses(t, r, "foo"); len(got) != 1 {
+					t.Errorf("registered is %v", got)
+				}
+				if err := p.Deregister(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestPluginWithoutListener(t *testing.T) {
 	t.Parallel()
 	p := registry.NewRegistryPlugin(memory.NewRegistry())
