@@ -33,7 +33,6 @@ type RpcClient struct {
 	ctx     context.Context // ends when Close begins
 	cancel  context.CancelFunc
 	sweeper sync.Once
-	tasks   sync.WaitGroup
 	ended   chan struct{} // closed when Close is done
 	release func() bool   // lets go of Options.Context
 }
@@ -103,7 +102,12 @@ func newClient(o Options, endpoint drpc.Endpoint) *RpcClient {
 		o.Metrics.Start()
 	}
 	if o.Context != nil {
-		c.release = context.AfterFunc(o.Context, c.Close)
+		ready := make(chan struct{}) // the context may have ended already
+		c.release = context.AfterFunc(o.Context, func() {
+			<-ready
+			c.Close()
+		})
+		close(ready)
 	}
 	return c
 }
@@ -145,20 +149,24 @@ func (c *RpcClient) RoutePushFunc(pushHandleFunc any, plugin ...drpc.Plugin) str
 }
 
 // Close refuses what is called from now on with status 100, waits for calls under way and for handlers of what servers
-// push, and closes sessions, selector and metrics. From a handler or a hook of the endpoint it starts that and returns. A
-// second Close waits for the first.
+// push, and closes sessions, selector and metrics; what goes wrong is logged. A second Close waits for the first. From a
+// handler or a hook of the endpoint none waits.
 func (c *RpcClient) Close() {
-	if c.closed.Swap(true) {
-		<-c.ended
-		return
+	if !c.closed.Swap(true) {
+		go c.shutdown() // not here: from a handler it would have to leave off before its end
 	}
+	if !drpc.FromHandler() {
+		<-c.ended
+	}
+}
+
+func (c *RpcClient) shutdown() {
 	defer close(c.ended)
 	c.release()
 	c.cancel()
 	c.pool.close()
 	err := c.endpoint.Close()
-	c.tasks.Wait()
-	c.pool.dials.Wait()
+	c.pool.tasks.Wait()
 	if err = errors.Join(err, c.opts.Selector.Close()); err != nil {
 		logger.Warningf(context.Background(), "client of %s: closing: %v", c.opts.ServiceName, err)
 	}
@@ -205,5 +213,5 @@ func (c *RpcClient) sweep() {
 
 // begin starts what runs while the client is used.
 func (c *RpcClient) begin() {
-	c.sweeper.Do(func() { c.tasks.Go(c.sweep) })
+	c.sweeper.Do(func() { c.pool.spawn(c.sweep) })
 }

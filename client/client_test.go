@@ -535,6 +535,79 @@ func TestCloseFromAHandlerDoesNotWaitForItself(t *testing.T) {
 	polltest.Until(t, "the session has ended", func() bool { return n.CountSession() == 0 })
 }
 
+func TestCloseFromAHandlerDoesNotWaitForAnotherClose(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	c := newClientOf(t, listed(t, n.addr))
+	begun, proceed, returned := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	drpc.HandlePush(c.SubRoute(""), "/bye", func(drpc.PushCtx, *string) *drpc.Status {
+		close(begun)
+		<-proceed
+		c.Close()
+		close(returned)
+		return nil
+	})
+	echo(t, c)
+	n.RangeSession(func(sess drpc.Session) bool { return sess.Push("/bye", "").OK() })
+	<-begun
+	closed := make(chan struct{})
+	go func() {
+		c.Close() // waits for the handler
+		close(closed)
+	}()
+	polltest.Until(t, "the client is closing", c.closed.Load)
+	close(proceed)
+	polltest.Receive(t, "the handler returns", returned)
+	polltest.Receive(t, "Close returns", closed)
+}
+
+// closer closes a client as soon as it has a connection.
+type closer struct{ client atomic.Pointer[RpcClient] }
+
+func (*closer) Name() string { return "closer" }
+
+func (p *closer) AfterDial(drpc.EarlySession, bool) *drpc.Status {
+	p.client.Load().Close()
+	return nil
+}
+
+func TestCloseFromAHookDoesNotWaitForItsDial(t *testing.T) {
+	t.Parallel()
+	p := new(closer)
+	c := newClientOf(t, listed(t, newNode(t).addr), OptGlobalPlugin(p))
+	p.client.Store(c)
+	done := make(chan *drpc.Status, 1)
+	go func() { done <- c.Call("/echo", "", nil).Status() }()
+	if stat := polltest.Receive(t, "the call ends", done); stat.OK() {
+		t.Error("a call was made that began after Close")
+	}
+}
+
+func TestClientWhoseContextHasEndedIsClosed(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := newClientOf(t, listed(t), OptContext(ctx))
+	polltest.Until(t, "the client has closed", c.closed.Load)
+	c.Close()
+}
+
+// The race detector watches what the first call begins while nothing is begun any more.
+func TestFirstCallMayComeAsTheClientCloses(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		c := newClientOf(t, listed(t))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if stat := c.Call("/echo", "", nil).Status(); stat.OK() {
+				t.Error("a call without a node was made")
+			}
+		})
+		wg.Go(c.Close)
+		wg.Wait()
+	}
+}
+
 func TestDefaultRegistryIsWhatIsUsedWithoutAny(t *testing.T) {
 	t.Parallel()
 	c, err := New("svc") // it looks nothing up before it calls

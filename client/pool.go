@@ -34,7 +34,7 @@ type pool struct {
 	mu     sync.Mutex
 	byAddr sync.Map // string to *slot; written under mu
 	closed bool
-	dials  sync.WaitGroup
+	tasks  sync.WaitGroup // dials, and whatever else spawn has begun
 }
 
 // slot is the session of one node.
@@ -140,12 +140,11 @@ func (s *slot) dial(node *registry.Node, patient bool) (d *dialing, wait bool) {
 		if s.failure != nil && clock.Now() < s.notBefore {
 			return failedDial(s.failure), true
 		}
-		if !s.pool.enter() {
+		begun, suspect := &dialing{done: make(chan struct{})}, s.suspect
+		if !s.pool.spawn(func() { s.run(begun, suspect) }) {
 			return failedDial(closedStatus()), true
 		}
-		s.node = node
-		s.dialing = &dialing{done: make(chan struct{})}
-		go s.run(s.dialing, s.suspect)
+		s.node, s.dialing = node, begun
 	}
 	return s.dialing, wait
 }
@@ -156,19 +155,18 @@ func failedDial(stat *drpc.Status) *dialing {
 	return d
 }
 
-// enter counts a dial, unless the pool is closed.
-func (p *pool) enter() bool {
+// spawn runs a task on a goroutine that Close waits for, unless the pool is closed.
+func (p *pool) spawn(task func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.closed {
-		p.dials.Add(1)
+		p.tasks.Go(task)
 	}
 	return !p.closed
 }
 
 // run dials.
 func (s *slot) run(d *dialing, suspect bool) {
-	defer s.pool.dials.Done()
 	sess, stat := s.pool.endpoint.Dial(s.addr, s.pool.proto...)
 	if stat == nil && suspect {
 		stat = alive(sess)

@@ -63,7 +63,7 @@ func (d *departure) sessionsLeft() {
 
 // Drain leaves gracefully.
 func (e *endpoint) Drain(ctx context.Context) error {
-	wait := !calledFromFramework()
+	wait := !FromHandler()
 	d := e.beginDrain()
 	switch {
 	case d != nil && wait:

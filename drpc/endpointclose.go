@@ -8,7 +8,7 @@ import (
 
 // Close closes the endpoint.
 func (e *endpoint) Close() error {
-	wait := !calledFromFramework()
+	wait := !FromHandler()
 	first, drain := e.beginClose()
 	switch {
 	case drain != nil:

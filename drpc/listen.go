@@ -17,7 +17,7 @@ const maxAcceptPause = time.Second
 // ListenAndServe listens and serves until Close.
 func (e *endpoint) ListenAndServe(protoFunc ...socket.ProtoFunc) error {
 	listened, err := e.listenAndServe(protoFunc)
-	if listened && errors.Is(err, ErrListenClosed) && e.draining() && !calledFromFramework() {
+	if listened && errors.Is(err, ErrListenClosed) && e.draining() && !FromHandler() {
 		<-e.closed // or the caller would close the endpoint, as one does, before the peers have left
 	}
 	return err

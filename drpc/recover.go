@@ -31,10 +31,11 @@ var connectionCode = []string{
 	"github.com/osgochina/dmicro/drpc.(*session).handOver",
 }
 
-// calledFromFramework reports whether this goroutine runs a handler or a hook. Closing must not wait there: a handler
-// would wait for itself, and two handlers that close each other's session for one another. It looks at the stack,
-// which costs some microseconds and is why only Close asks.
-func calledFromFramework() bool { return innermost(userCode) >= 0 }
+// FromHandler reports whether the calling goroutine runs a handler or a hook of an endpoint. What waits for an endpoint
+// or a session to close must not be waited for there: a handler would wait for itself, and two handlers that close each
+// other's session for one another. Close and Drain of this package heed that; FromHandler is for what is built around
+// them. It looks at the stack, which costs some microseconds. It may be called concurrently.
+func FromHandler() bool { return innermost(userCode) >= 0 }
 
 // calledByConnection reports whether this goroutine is the one that reads or replaces a connection.
 func calledByConnection() bool { return innermost(connectionCode) > 1 }

@@ -50,7 +50,7 @@ func (s *session) waitIdle() {
 
 // Close ends the session gracefully.
 func (s *session) Close() error {
-	return s.close(!calledFromFramework())
+	return s.close(!FromHandler())
 }
 
 func (s *session) close(wait bool) error {

@@ -40,7 +40,7 @@ func (f funcTask) run() { f() }
 func (w *workers) goFunc(f func()) { w.submit(funcTask(f)) }
 
 // work runs t and then what else comes. Its name in a stack is how Close recognises that it must not wait; see
-// calledFromFramework.
+// FromHandler.
 func (w *workers) work(t task) {
 	w.alive.Add(1)
 	defer w.alive.Add(-1)

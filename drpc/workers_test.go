@@ -90,29 +90,29 @@ func workersOf(w *workers) int {
 
 func TestCodeOfHandlersAndHooksIsRecognised(t *testing.T) {
 	t.Parallel()
-	if calledFromFramework() {
+	if FromHandler() {
 		t.Error("a test passes for a handler")
 	}
 	w := newWorkers()
 	defer w.close()
 	got := make(chan bool, 1)
-	w.submit(taskFunc(func() { got <- deep(200, calledFromFramework) }))
+	w.submit(taskFunc(func() { got <- deep(200, FromHandler) }))
 	if !polltest.Receive(t, "the task", got) {
 		t.Error("a handler is not recognised under a deep stack")
 	}
 	var inHook bool
-	list := []bound[ReadCtx]{{plugin: &refusal{}, fn: func(ReadCtx) *Status { inHook = calledFromFramework(); return nil }}}
+	list := []bound[ReadCtx]{{plugin: &refusal{}, fn: func(ReadCtx) *Status { inHook = FromHandler(); return nil }}}
 	if runBound(hookAfterReadCallBody, list, ReadCtx(nil)); !inHook {
 		t.Error("a message hook is not recognised")
 	}
 	inHook = false
 	set := &hookSet{}
 	set.rare[hookAfterListen] = []Plugin{&refusal{}}
-	_ = runRare(set, hookAfterListen, func(Plugin) error { inHook = calledFromFramework(); return nil })
+	_ = runRare(set, hookAfterListen, func(Plugin) error { inHook = FromHandler(); return nil })
 	if !inHook {
 		t.Error("a rare hook is not recognised")
 	}
-	go func() { got <- calledFromFramework() }()
+	go func() { got <- FromHandler() }()
 	if polltest.Receive(t, "the goroutine", got) {
 		t.Error("a plain goroutine passes for a handler")
 	}

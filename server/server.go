@@ -26,10 +26,10 @@ type RpcServer struct {
 	endpoint drpc.Endpoint
 
 	leaving atomic.Bool
-	started sync.Once // of the metrics
-	stop    sync.Once
-	stopErr error
-	release func() bool // lets go of Options.Context
+	started sync.Once     // of the metrics
+	left    chan struct{} // closed when Shutdown is done
+	leftErr error         // what Shutdown returns, after left
+	release func() bool   // lets go of Options.Context
 }
 
 // NewRpcServer makes a server. What is wrong with its options ends the process with a message; New returns it.
@@ -59,7 +59,7 @@ func New(serviceName string, opt ...Option) (*RpcServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", o.ServiceName, err)
 	}
-	s := &RpcServer{opts: o, endpoint: endpoint, release: func() bool { return true }}
+	s := &RpcServer{opts: o, endpoint: endpoint, left: make(chan struct{}), release: func() bool { return true }}
 	switch {
 	case o.TLSConfig != nil:
 		endpoint.SetTLSConfig(o.TLSConfig)
@@ -69,7 +69,12 @@ func New(serviceName string, opt ...Option) (*RpcServer, error) {
 		}
 	}
 	if o.Context != nil {
-		s.release = context.AfterFunc(o.Context, s.Close)
+		ready := make(chan struct{}) // the context may have ended already
+		s.release = context.AfterFunc(o.Context, func() {
+			<-ready
+			s.Close()
+		})
+		close(ready)
 	}
 	return s, nil
 }
@@ -182,7 +187,7 @@ func (s *RpcServer) protocol(given []proto.ProtoFunc) []proto.ProtoFunc {
 
 // Close is Shutdown within Options.StopTimeout; what goes wrong is logged.
 func (s *RpcServer) Close() {
-	// Not cancelled on return: called from a handler, Shutdown goes on after it.
+	// Not cancelled on return: called from a handler, Shutdown goes on behind it.
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.StopTimeout)
 	time.AfterFunc(s.opts.StopTimeout, cancel)
 	if err := s.Shutdown(ctx); err != nil {
@@ -193,18 +198,40 @@ func (s *RpcServer) Close() {
 // Shutdown leaves in this order: the server is not ready any more, it is taken out of the registry, it stops listening
 // and asks its peers to move, it answers what still comes until they have or Options.MoveTimeout is over, finishes what is
 // at work, and cuts what is left when ctx ends. It returns what went wrong, as drpc.DrainError for what was cut. Called
-// again it waits for the first one, and returns its error. From a handler or a hook of the endpoint it starts that and
-// returns.
+// again it waits for the first one, or until its own ctx ends, and returns that error. From a handler or a hook of the
+// endpoint none waits; what goes wrong then is logged.
 func (s *RpcServer) Shutdown(ctx context.Context) error {
-	s.leaving.Store(true)
-	s.stop.Do(func() {
-		s.release()
-		time.AfterFunc(s.opts.MoveTimeout, func() { _ = s.endpoint.Close() }) // ends the waiting for peers; Drain has the error
-		s.stopErr = s.endpoint.Drain(ctx)
-		s.started.Do(func() {}) // from now on there is nothing to start
-		if s.opts.Metrics != nil {
-			s.opts.Metrics.Shutdown()
-		}
-	})
-	return s.stopErr
+	first, waits := !s.leaving.Swap(true), !drpc.FromHandler()
+	if first {
+		go s.leave(ctx, !waits) // not here: from a handler it would have to leave off before its end
+	}
+	switch {
+	case !waits:
+		return nil
+	case first: // which ends with ctx by itself, and says how
+		<-s.left
+		return s.leftErr
+	}
+	select {
+	case <-s.left:
+		return s.leftErr
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// leave is what the first Shutdown does. Where nobody waits for its outcome, it is to be logged.
+func (s *RpcServer) leave(ctx context.Context, logged bool) {
+	defer close(s.left)
+	s.release()
+	move := time.AfterFunc(s.opts.MoveTimeout, func() { _ = s.endpoint.Close() }) // ends the waiting for peers; Drain has the error
+	defer move.Stop()
+	s.leftErr = s.endpoint.Drain(ctx)
+	s.started.Do(func() {}) // from now on there is nothing to start
+	if s.opts.Metrics != nil {
+		s.opts.Metrics.Shutdown()
+	}
+	if s.leftErr != nil && logged {
+		logger.Warningf(ctx, "server %s: shutting down: %v", s.opts.ServiceName, s.leftErr)
+	}
 }

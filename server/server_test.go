@@ -313,6 +313,52 @@ func TestServerEndsWithItsContext(t *testing.T) {
 	polltest.Until(t, "the server has left", func() bool { return !s.Ready() && len(s.Addrs()) == 0 })
 }
 
+func TestServerWhoseContextHasEndedLeaves(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s, err := New("calculator", OptWithoutRegistry(), OptContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	polltest.Receive(t, "the server has left", s.left)
+	if err := s.ListenAndServe(); !errors.Is(err, drpc.ErrListenClosed) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestShutdownFromAHandlerDoesNotWaitForAnotherOne(t *testing.T) {
+	t.Parallel()
+	s, addr := serve(t, OptWithoutRegistry())
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	drpc.HandleCall(s, "/leave", func(drpc.CallCtx, *string) (string, *drpc.Status) {
+		close(begun)
+		<-proceed
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Errorf("from a handler: %v", err)
+		}
+		return "done", nil
+	})
+	var reply string
+	cmd := dial(t, addr).AsyncCall("/leave", "", &reply, nil)
+	<-begun
+	left := make(chan error, 1)
+	go func() { left <- s.Shutdown(context.Background()) }() // waits for the handler
+	polltest.Until(t, "the server is leaving", s.leaving.Load)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second Shutdown that cannot wait: %v", err)
+	}
+	close(proceed)
+	if err := polltest.Receive(t, "the server has left", left); err != nil {
+		t.Error(err)
+	}
+	if <-cmd.Done(); cmd.Status() != nil || reply != "done" {
+		t.Errorf("%q, %v", reply, cmd.Status())
+	}
+}
+
 func TestServeConnServes(t *testing.T) {
 	t.Parallel()
 	s, err := New("calculator", OptWithoutRegistry())
