@@ -576,10 +576,15 @@ func TestCloseFromAHookDoesNotWaitForItsDial(t *testing.T) {
 	p := new(closer)
 	c := newClientOf(t, listed(t, newNode(t).addr), OptGlobalPlugin(p))
 	p.client.Store(c)
-	done := make(chan *drpc.Status, 1)
-	go func() { done <- c.Call("/echo", "", nil).Status() }()
-	if stat := polltest.Receive(t, "the call ends", done); stat.OK() {
-		t.Error("a call was made that began after Close")
+	done := make(chan struct{})
+	go func() {
+		c.Call("/echo", "", nil) // which Close may outrun or not
+		c.Close()
+		close(done)
+	}()
+	polltest.Receive(t, "the call and Close end", done)
+	if stat := c.Call("/echo", "", nil).Status(); stat.Code() != drpc.CodeWrongConn {
+		t.Errorf("after Close: %v", stat)
 	}
 }
 
