@@ -109,7 +109,7 @@ func TestPooledMessageIsClean(t *testing.T) {
 
 type ctxKey struct{}
 
-func TestSettings(t *testing.T) {
+func TestEachSettingChangesItsPart(t *testing.T) {
 	t.Parallel()
 	stat := status.New(5, "five", "")
 	ctx := context.WithValue(t.Context(), ctxKey{}, 1)
@@ -141,7 +141,7 @@ func TestContextIsNeverNil(t *testing.T) {
 	}
 }
 
-func TestTypeTexts(t *testing.T) {
+func TestOnlyTypesThatExistHaveAName(t *testing.T) {
 	t.Parallel()
 	want := map[byte]string{1: "CALL", 2: "REPLY", 3: "PUSH", 4: "AUTH_CALL", 5: "AUTH_REPLY"}
 	for typ := range 256 {
@@ -155,7 +155,7 @@ func TestTypeTexts(t *testing.T) {
 	}
 }
 
-func TestAcceptedBodyCodec(t *testing.T) {
+func TestOnlyARegisteredCodecIsAcceptedForTheReply(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string

@@ -50,7 +50,7 @@ func TestSuccessIsAlwaysTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestParse(t *testing.T) {
+func TestParseReadsEverySpelling(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ in, want string }{
 		"nothing":           {"", "<nil>"},
@@ -151,7 +151,7 @@ func TestParseDoesNotKeepItsInput(t *testing.T) {
 	}
 }
 
-func TestEncodingJSON(t *testing.T) {
+func TestStatusSurvivesInsideOtherValues(t *testing.T) {
 	t.Parallel()
 	type envelope struct {
 		Failed, Fine, None *status.Status

@@ -116,7 +116,7 @@ func TestEmptyPipe(t *testing.T) {
 	}
 }
 
-func TestPipeList(t *testing.T) {
+func TestPipeKeepsItsFiltersInOrder(t *testing.T) {
 	t.Parallel()
 	p := pipe(t, "A5")
 	p.AppendFrom(pipe(t, "zB"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // NoCancel is the protocols that cannot tell the peer that a call was given up, and why.
@@ -69,13 +70,13 @@ func (n *ends) run(t *testing.T, sess drpc.Session, protoName string) {
 	t.Run("cancel", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		call := sess.AsyncCall(waitPath, "", nil, nil, drpc.WithContext(ctx))
-		handler := take(t, n.began)
+		handler := polltest.Receive(t, "the handler begins", n.began)
 		cancel()
 		if _, stat := call.Reply(); stat.Code() != drpc.CodeHandleTimeout || !errors.Is(stat.Cause(), context.Canceled) {
 			t.Errorf("the call ended with %v", stat)
 		}
 		if NoCancel[protoName] == "" {
-			take(t, handler.Done())
+			polltest.Receive(t, "the handler's context ends", handler.Done())
 			if cause := context.Cause(handler); !errors.Is(cause, drpc.ErrCallCanceled) {
 				t.Errorf("the handler's context ended with %v", cause)
 			}
@@ -91,14 +92,4 @@ func (n *ends) run(t *testing.T, sess drpc.Session, protoName string) {
 			n.release <- true
 		}
 	})
-}
-
-func take[T any](t *testing.T, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		t.Fatal("it never happens")
-	}
-	return v
 }

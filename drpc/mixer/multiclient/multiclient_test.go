@@ -367,7 +367,11 @@ func TestPanicGivesTheSessionBack(t *testing.T) {
 	c := newClient(t, s.addr, Options{MaxSessions: 1})
 	echoes(t, c, "x")
 	func() {
-		defer func() { _ = recover() }()
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
 		c.Call("/echo", "x", nil, func(message.Message) { panic("a setting") })
 	}()
 	echoes(t, c, "x")

@@ -15,6 +15,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/mixer/websocket/pbSubProto"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/internal/certtest"
 	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/internal/race"
 )
@@ -244,13 +245,18 @@ func TestGarbageBeforeTheHandshake(t *testing.T) {
 
 func TestASilentClientIsClosedAtTheDeadline(t *testing.T) {
 	t.Parallel()
-	s := newTestServer(t, "/", drpc.EndpointConfig{HandshakeTimeout: 100 * time.Millisecond})
-	addr := serve(t, s)
-	for _, text := range []string{"", "GET / HT", goodRequest} {
-		p := connect(t, addr)
-		p.send([]byte(text))
-		if _, err := io.Copy(io.Discard, p); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%q: not closed", text)
+	for _, secure := range []bool{false, true} {
+		s := newTestServer(t, "/", drpc.EndpointConfig{HandshakeTimeout: 100 * time.Millisecond})
+		if secure {
+			s.SetTLSConfig(certtest.New(t).Server("127.0.0.1"))
+		}
+		addr := serve(t, s)
+		for _, text := range []string{"", "GET / HT", goodRequest} {
+			p := connect(t, addr)
+			p.send([]byte(text))
+			if _, err := io.Copy(io.Discard, p); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("TLS %v, %q: not closed", secure, text)
+			}
 		}
 	}
 }

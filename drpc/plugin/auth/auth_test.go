@@ -461,7 +461,7 @@ func TestPanicsRefuse(t *testing.T) {
 	}
 }
 
-func TestEqual(t *testing.T) {
+func TestOnlyTheSameSecretIsEqual(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		a, b string

@@ -11,7 +11,7 @@ import (
 	"github.com/osgochina/dmicro/drpc/proto/rawproto"
 )
 
-func TestUnderTLS(t *testing.T) {
+func TestCheckerSeesTheTLSOfTheClient(t *testing.T) {
 	t.Parallel()
 	certs := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	defer certs.Close()

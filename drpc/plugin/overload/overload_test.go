@@ -298,8 +298,8 @@ func TestLimitsThatMakeNoSenseAreErrors(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce is for the race detector.
-func TestManyAtOnce(t *testing.T) {
+// Also for the race detector.
+func TestLimitsHoldWhileTheyChangeAndManyCall(t *testing.T) {
 	t.Parallel()
 	p := plugin(t, overload.Config{
 		Default: overload.Limit{Concurrency: 4}, Peer: overload.Limit{Concurrency: 2, Rate: 1e6}, MaxPeers: 3,

@@ -68,7 +68,7 @@ type textAddr string
 func (textAddr) Network() string  { return "" }
 func (a textAddr) String() string { return string(a) }
 
-func TestPeerOf(t *testing.T) {
+func TestPeerIsItsAddressWithoutThePort(t *testing.T) {
 	t.Parallel()
 	for want, addrs := range map[string][]net.Addr{
 		"192.0.2.1": {

@@ -391,7 +391,7 @@ func TestProxyBetweenProtocols(t *testing.T) {
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestEachOfManyCallersGetsItsOwnReply(t *testing.T) {
 	t.Parallel()
 	sess := behind(t, func(e drpc.Endpoint) {
 		drpc.HandleCall(e, "/echo", func(_ drpc.CallCtx, n *int) (int, *drpc.Status) {

@@ -740,7 +740,7 @@ func TestHandlersSeeWhetherTheArgumentWasSecured(t *testing.T) {
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestManyCallWhileKeysAreSet(t *testing.T) {
 	t.Parallel()
 	srv := plugin(t, securebody.Config{})
 	p := connect(t, rawproto.RawProtoFunc, both(plugin(t, securebody.Config{})), both(srv), nil)

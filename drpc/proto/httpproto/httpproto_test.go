@@ -208,13 +208,13 @@ func TestMetaThatIsNoStringIsWrittenAsJSON(t *testing.T) {
 	}
 }
 
-func TestConnection(t *testing.T) {
+func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
 	t.Parallel()
 	kit.Connection(t, prototest.Golden(t, "call"), prototest.Golden(t, "call_gzip"), prototest.Golden(t, "reply_err"),
 		kit.Pack(t, prototest.Call(3, message.WithBody(strings.Repeat("three", 2000)))))
 }
 
-func TestContentTypes(t *testing.T) {
+func TestContentTypesStandForCodecs(t *testing.T) {
 	t.Parallel()
 	for contentType, want := range map[string]byte{
 		"application/json": 'j', "APPLICATION/JSON ; charset=utf-8": 'j', "text/plain;charset=utf-8": 's',

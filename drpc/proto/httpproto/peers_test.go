@@ -392,7 +392,7 @@ func TestABombIsNotInflated(t *testing.T) {
 	}
 }
 
-func TestExpectContinue(t *testing.T) {
+func TestWhoWaitsForLeaveToSendGetsItOnce(t *testing.T) {
 	t.Parallel()
 	addr, _ := server(t, drpc.EndpointConfig{})
 	for _, chunked := range []bool{false, true} {
@@ -569,7 +569,7 @@ func TestOldClientsAreServed(t *testing.T) {
 	}
 }
 
-func TestCurl(t *testing.T) {
+func TestCurlIsServed(t *testing.T) {
 	t.Parallel()
 	curl, err := exec.LookPath("curl")
 	if err != nil {

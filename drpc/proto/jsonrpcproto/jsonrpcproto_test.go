@@ -121,7 +121,7 @@ func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
 	}
 }
 
-func TestConnection(t *testing.T) {
+func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
 	t.Parallel()
 	kit.Connection(t, prototest.Golden(t, "call"), prototest.Golden(t, "reply_nil"), prototest.Golden(t, "reply_err"),
 		kit.Pack(t, prototest.Call(3, message.WithBody(strings.Repeat("three", 2000)))))

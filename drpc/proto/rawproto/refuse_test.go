@@ -394,7 +394,7 @@ func TestWhatCannotBeSentIsRefused(t *testing.T) {
 	})
 }
 
-func TestConnection(t *testing.T) {
+func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
 	t.Parallel()
 	var frames [][]byte
 	for _, name := range []string{"call_seq_1", "call_md5", "reply_err", "call_meta"} {

@@ -195,7 +195,7 @@ func TestParsingForgetsTheFiltersOfTheLastFrame(t *testing.T) {
 	}
 }
 
-func TestConnection(t *testing.T) {
+func TestFramesAreReadOneByOneFromAnyChunks(t *testing.T) {
 	t.Parallel()
 	kit.Connection(t, kit.Pack(t, body("some text", '5')), kit.Pack(t, body("")), kit.Pack(t, body(strings.Repeat("three", 1000), 'z')))
 }
