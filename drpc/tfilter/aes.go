@@ -3,8 +3,9 @@ package tfilter
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/subtle"
 	"fmt"
+
+	"github.com/osgochina/dmicro/internal/oldaes"
 )
 
 // Id and name of the aes filter, see [RegAES].
@@ -12,9 +13,6 @@ const (
 	AesId   = 'a'
 	AesName = "aes"
 )
-
-// aesIV is the initialisation vector that DMicro 1.x peers use for everything.
-const aesIV = "I Love Go Frame!"
 
 // RegAES registers the aes filter with a key of 16, 24 or 32 bytes (AES-128,
 // -192, -256), once in a process. It panics on any other length, and the second
@@ -40,38 +38,12 @@ type aesFilter struct{ block func() cipher.Block }
 func (*aesFilter) ID() byte     { return AesId }
 func (*aesFilter) Name() string { return AesName }
 
-func (f *aesFilter) OnPack(src []byte) ([]byte, error) {
-	pad := aes.BlockSize - len(src)%aes.BlockSize
-	out := make([]byte, len(src)+pad)
-	for i := copy(out, src); i < len(out); i++ {
-		out[i] = byte(pad)
-	}
-	cipher.NewCBCEncrypter(f.block(), []byte(aesIV)).CryptBlocks(out, out)
-	return out, nil
-}
+func (f *aesFilter) OnPack(src []byte) ([]byte, error) { return oldaes.Seal(f.block(), src), nil }
 
 func (f *aesFilter) OnUnpack(src []byte) ([]byte, error) {
-	if len(src) == 0 || len(src)%aes.BlockSize != 0 {
-		return nil, ErrDecrypt
-	}
-	out := make([]byte, len(src))
-	cipher.NewCBCDecrypter(f.block(), []byte(aesIV)).CryptBlocks(out, src)
-	n, ok := unpad(out)
+	out, ok := oldaes.Open(f.block(), src)
 	if !ok {
 		return nil, ErrDecrypt
 	}
-	return out[:n:n], nil
-}
-
-// unpad returns the length of b, at least a block, without its PKCS#7 padding.
-// It takes the same time whichever byte of the padding is wrong.
-func unpad(b []byte) (n int, ok bool) {
-	last := b[len(b)-1]
-	pad := int(last)
-	good := subtle.ConstantTimeLessOrEq(1, pad) & subtle.ConstantTimeLessOrEq(pad, aes.BlockSize)
-	for i := 1; i <= aes.BlockSize; i++ {
-		outside := subtle.ConstantTimeLessOrEq(pad+1, i)
-		good &= outside | subtle.ConstantTimeByteEq(b[len(b)-i], last)
-	}
-	return len(b) - pad, good == 1
+	return out, nil
 }

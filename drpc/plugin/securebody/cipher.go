@@ -1,7 +1,6 @@
 package securebody
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -10,6 +9,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+
+	"github.com/osgochina/dmicro/internal/oldaes"
 )
 
 const (
@@ -18,8 +19,6 @@ const (
 	// gcmVersion, followed by the id of the key, is the version of an envelope.
 	gcmVersion = "aes-gcm/"
 	nonceSize  = 12
-	// olderIV is the constant initialisation vector of DMicro 1.x.
-	olderIV = "I Love Go Frame!"
 )
 
 // errOpen is all that anybody learns of why a body was refused.
@@ -96,22 +95,12 @@ func newOlderCipher(block cipher.Block, key string) *olderCipher {
 	return &olderCipher{hex.EncodeToString(sum[:]), func() cipher.Block { return block }}
 }
 
-func (c *olderCipher) seal(plain []byte) []byte {
-	pad := aes.BlockSize - len(plain)%aes.BlockSize
-	out := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	cipher.NewCBCEncrypter(c.block(), []byte(olderIV)).CryptBlocks(out, out)
-	return out
-}
+func (c *olderCipher) seal(plain []byte) []byte { return oldaes.Seal(c.block(), plain) }
 
 func (c *olderCipher) open(sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 || len(sealed)%aes.BlockSize != 0 {
+	plain, ok := oldaes.Open(c.block(), sealed)
+	if !ok {
 		return nil, errOpen
 	}
-	out := make([]byte, len(sealed))
-	cipher.NewCBCDecrypter(c.block(), []byte(olderIV)).CryptBlocks(out, sealed)
-	pad := int(out[len(out)-1])
-	if pad < 1 || pad > aes.BlockSize || !bytes.Equal(out[len(out)-pad:], bytes.Repeat([]byte{byte(pad)}, pad)) {
-		return nil, errOpen
-	}
-	return out[:len(out)-pad], nil
+	return plain, nil
 }
