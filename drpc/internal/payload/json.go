@@ -6,8 +6,34 @@ import (
 
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/jsontext"
 )
+
+// JSONHeader is the header of a message that was a JSON object, its strings decoded. A message may alias them.
+type JSONHeader struct {
+	Seq                  int32
+	MType, BodyCodec     byte
+	Method, Status, Meta []byte
+}
+
+// Check is CheckHeader for the parts of h.
+func (h *JSONHeader) Check() error { return CheckHeader(h.Method, h.Status, h.Meta) }
+
+// SetTo makes h the header of m.
+func (h *JSONHeader) SetTo(m *message.Msg) {
+	m.SetSeq(h.Seq)
+	m.SetMType(h.MType)
+	m.ParseServiceMethod(h.Method)
+	if err := m.ParseStatus(h.Status); err != nil {
+		// A failure that nobody can read is one all the same: it must not pass for success.
+		m.SetStatus(status.New(status.UnknownError, "unreadable status"))
+	}
+	if len(h.Meta) > 0 {
+		_ = m.ParseMeta(h.Meta) // without a result: peers have always overlooked a meta that is none
+	}
+	m.SetBodyCodec(h.BodyCodec)
+}
 
 // AppendJSONHead appends what every JSON object of a message begins with: sequence number, type and service method, up
 // to the quote that ends it, which is left to what follows.

@@ -10,15 +10,12 @@ import (
 	"github.com/osgochina/dmicro/drpc/internal/payload"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
-	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/jsontext"
 )
 
 // object is a payload taken apart, its strings decoded save for the body.
 type object struct {
-	seq                  int32
-	mtype, codec         byte
-	method, status, meta []byte
+	payload.JSONHeader
 	// body is the encoded body itself or, if escaped, the content of the JSON string that holds it.
 	body    []byte
 	escaped bool
@@ -47,21 +44,10 @@ func parsePayload(payload []byte, m *message.Msg) error {
 
 // fill sets m to what the object says.
 func (o *object) fill(m *message.Msg) error {
-	if err := payload.CheckHeader(o.method, o.status, o.meta); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
-	m.SetSeq(o.seq)
-	m.SetMType(o.mtype)
-	m.ParseServiceMethod(o.method)
-	if err := m.ParseStatus(o.status); err != nil {
-		// A failure that nobody can read is one all the same: it must not pass for success.
-		m.SetStatus(status.New(status.UnknownError, "unreadable status"))
-	}
-	if len(o.meta) > 0 {
-		// Without a result: peers have always overlooked a meta that is none.
-		_ = m.ParseMeta(o.meta)
-	}
-	m.SetBodyCodec(o.codec)
+	o.SetTo(m)
 	return m.UnmarshalBody(o.decodeBody())
 }
 
@@ -71,7 +57,7 @@ func (o *object) decodeBody() []byte {
 	if !o.escaped {
 		return o.body
 	}
-	if o.codec != codec.JsonId || !jsontext.EscapesMore(o.body) {
+	if o.BodyCodec != codec.JsonId || !jsontext.EscapesMore(o.body) {
 		return jsontext.Unescape(o.body[:0], o.body)
 	}
 	body := jsontext.Unescape(make([]byte, 0, len(o.body)), o.body)
@@ -99,8 +85,8 @@ func (o *object) decode(payload []byte) error {
 	if err := json.Unmarshal(payload, &w); err != nil {
 		return fmt.Errorf("%w: %w", proto.ErrMalformed, err)
 	}
-	o.seq, o.mtype, o.codec, o.method = w.Seq, w.MType, w.BodyCodec, []byte(w.ServiceMethod)
-	o.status, o.meta = text(w.Status), text(w.Meta)
+	o.Seq, o.MType, o.BodyCodec, o.Method = w.Seq, w.MType, w.BodyCodec, []byte(w.ServiceMethod)
+	o.Status, o.Meta = text(w.Status), text(w.Meta)
 	o.body, o.escaped = content(w.Body)
 	return nil
 }

@@ -18,19 +18,19 @@ func (o *object) scan(payload []byte) bool {
 	s := jsontext.Scanner{Rest: payload}
 	o.head(&s)
 	s.Word(`,"serviceMethod":`)
-	o.method = s.Text()
+	o.Method = s.Text()
 	s.Word(`,"status":`)
-	o.status = s.Text()
+	o.Status = s.Text()
 	s.Word(`,"meta":`)
-	o.meta = s.Text()
+	o.Meta = s.Text()
 	o.tail(&s)
 	o.body, o.escaped = s.Text(), true
 	if s.Word(`}`); !s.Done() {
 		return false
 	}
-	o.method = jsontext.Unescape(o.method[:0], o.method)
-	o.status = jsontext.Unescape(o.status[:0], o.status)
-	o.meta = jsontext.Unescape(o.meta[:0], o.meta)
+	o.Method = jsontext.Unescape(o.Method[:0], o.Method)
+	o.Status = jsontext.Unescape(o.Status[:0], o.Status)
+	o.Meta = jsontext.Unescape(o.Meta[:0], o.Meta)
 	return true
 }
 
@@ -40,11 +40,11 @@ func (o *object) scanOld(payload []byte) bool {
 	s := jsontext.Scanner{Rest: payload}
 	o.head(&s)
 	s.Word(`,"serviceMethod":`)
-	o.method = s.GoText()
+	o.Method = s.GoText()
 	s.Word(`,"status":`)
-	o.status = s.GoText()
+	o.Status = s.GoText()
 	s.Word(`,"meta":`)
-	o.meta = s.GoText()
+	o.Meta = s.GoText()
 	o.tail(&s)
 	s.Word(`"`)
 	body, ends := bytes.CutSuffix(s.Rest, []byte(`"}`))
@@ -58,13 +58,13 @@ func (o *object) scanOld(payload []byte) bool {
 // head reads what comes before the strings of the header, tail what comes between them and the body.
 func (o *object) head(s *jsontext.Scanner) {
 	s.Word(`{"seq":`)
-	o.seq = int32(s.Number(minInt32, maxInt32))
+	o.Seq = int32(s.Number(minInt32, maxInt32))
 	s.Word(`,"mtype":`)
-	o.mtype = byte(s.Number(0, math.MaxUint8))
+	o.MType = byte(s.Number(0, math.MaxUint8))
 }
 
 func (o *object) tail(s *jsontext.Scanner) {
 	s.Word(`,"bodyCodec":`)
-	o.codec = byte(s.Number(0, math.MaxUint8))
+	o.BodyCodec = byte(s.Number(0, math.MaxUint8))
 	s.Word(`,"body":`)
 }

@@ -230,9 +230,9 @@ func FuzzScan(f *testing.F) {
 		if err := slow.decode([]byte(frame)); err != nil {
 			t.Fatal(err)
 		}
-		if fast.seq != slow.seq || fast.mtype != slow.mtype || fast.codec != slow.codec || !bytes.Equal(fast.method, slow.method) ||
-			!bytes.Equal(fast.meta, slow.meta) || !bytes.Equal(fast.body, slow.body) || !bytes.Equal(fast.ids, slow.ids) ||
-			!bytes.Equal(fast.status, slow.status) || !bytes.Equal(fast.old, slow.old) {
+		if fast.Seq != slow.Seq || fast.MType != slow.MType || fast.BodyCodec != slow.BodyCodec || !bytes.Equal(fast.Method, slow.Method) ||
+			!bytes.Equal(fast.Meta, slow.Meta) || !bytes.Equal(fast.body, slow.body) || !bytes.Equal(fast.ids, slow.ids) ||
+			!bytes.Equal(fast.Status, slow.Status) || !bytes.Equal(fast.old, slow.old) {
 			t.Errorf("%+v, want %+v", fast, slow)
 		}
 	})

@@ -11,16 +11,13 @@ import (
 	"github.com/osgochina/dmicro/drpc/internal/payload"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
-	"github.com/osgochina/dmicro/drpc/status"
 	"github.com/osgochina/dmicro/internal/jsontext"
 )
 
 // object is a frame taken apart, its strings decoded.
 type object struct {
-	seq                  int32
-	mtype, codec         byte
-	method, meta, status []byte
-	body, ids            []byte
+	payload.JSONHeader
+	body, ids []byte
 	// old is the body as an older peer may have meant it, who escapes nothing but quotes; nil if there is no doubt.
 	old []byte
 }
@@ -44,7 +41,7 @@ func parseObject(frame []byte, m *message.Msg) error {
 
 // fill sets m to what the object says.
 func (o *object) fill(m *message.Msg) error {
-	if err := payload.CheckHeader(o.method, o.status, o.meta); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	if o.old != nil && !json.Valid(o.body) && json.Valid(o.old) {
@@ -54,17 +51,7 @@ func (o *object) fill(m *message.Msg) error {
 	if err != nil {
 		return err
 	}
-	m.SetSeq(o.seq)
-	m.SetMType(o.mtype)
-	m.ParseServiceMethod(o.method)
-	if err = m.ParseStatus(o.status); err != nil {
-		// A failure that nobody can read is one all the same: it must not pass for success.
-		m.SetStatus(status.New(status.UnknownError, "unreadable status"))
-	}
-	if len(o.meta) > 0 {
-		_ = m.ParseMeta(o.meta) // what is none counts as empty, as in the json protocol
-	}
-	m.SetBodyCodec(o.codec)
+	o.SetTo(m)
 	return m.UnmarshalBody(body)
 }
 
@@ -73,35 +60,35 @@ func (o *object) fill(m *message.Msg) error {
 func (o *object) scan(frame []byte) bool {
 	s := jsontext.Scanner{Rest: frame}
 	s.Word(`{"seq":`)
-	o.seq = int32(s.Number(math.MinInt32, math.MaxInt32))
+	o.Seq = int32(s.Number(math.MinInt32, math.MaxInt32))
 	s.Word(`,"mtype":`)
-	o.mtype = byte(s.Number(0, math.MaxUint8))
+	o.MType = byte(s.Number(0, math.MaxUint8))
 	s.Word(`,"serviceMethod":`)
-	o.method = s.Text()
+	o.Method = s.Text()
 	s.Word(`,"meta":`)
-	o.meta = s.Text()
+	o.Meta = s.Text()
 	s.Word(`,"bodyCodec":`)
-	o.codec = byte(s.Number(0, math.MaxUint8))
+	o.BodyCodec = byte(s.Number(0, math.MaxUint8))
 	s.Word(`,"body":`)
 	o.body = s.Text()
 	s.Word(`,"ptf":`)
 	o.ids = ids(&s)
 	if !s.Bad && len(s.Rest) > 1 {
 		s.Word(`,"status":`)
-		o.status = s.Text()
+		o.Status = s.Text()
 	}
 	if s.Word(`}`); s.Bad || len(s.Rest) > 0 {
 		*o = object{}
 		return false
 	}
 	o.doubt(o.body)
-	o.method, o.meta, o.status, o.body = unescape(o.method), unescape(o.meta), unescape(o.status), unescape(o.body)
+	o.Method, o.Meta, o.Status, o.body = unescape(o.Method), unescape(o.Meta), unescape(o.Status), unescape(o.body)
 	return true
 }
 
 // doubt keeps the other reading of a body, before it is decoded.
 func (o *object) doubt(content []byte) {
-	if o.codec == codec.JsonId && len(o.ids) == 0 && jsontext.EscapesMore(content) {
+	if o.BodyCodec == codec.JsonId && len(o.ids) == 0 && jsontext.EscapesMore(content) {
 		o.old = jsontext.UnescapeQuotes(content)
 	}
 }
@@ -127,11 +114,11 @@ func (o *object) decode(frame []byte) error {
 		}
 		o.ids = append(o.ids, byte(id))
 	}
-	o.seq, o.mtype, o.codec, o.method = w.Seq, w.MType, w.BodyCodec, []byte(w.ServiceMethod)
+	o.Seq, o.MType, o.BodyCodec, o.Method = w.Seq, w.MType, w.BodyCodec, []byte(w.ServiceMethod)
 	if len(w.Body) > 0 && w.Body[0] == '"' {
 		o.doubt(w.Body[1 : len(w.Body)-1])
 	}
-	o.meta, o.body, o.status = text(w.Meta), text(w.Body), text(w.Status)
+	o.Meta, o.body, o.Status = text(w.Meta), text(w.Body), text(w.Status)
 	return nil
 }
 
@@ -156,15 +143,15 @@ func (o *object) scanOld(frame []byte) bool {
 	}
 	s := jsontext.Scanner{Rest: frame[:end]}
 	s.Word(`{"seq":`)
-	o.seq = int32(s.Number(math.MinInt32, math.MaxInt32))
+	o.Seq = int32(s.Number(math.MinInt32, math.MaxInt32))
 	s.Word(`,"mtype":`)
-	o.mtype = byte(s.Number(0, math.MaxUint8))
+	o.MType = byte(s.Number(0, math.MaxUint8))
 	s.Word(`,"serviceMethod":`)
-	o.method = s.GoText()
+	o.Method = s.GoText()
 	s.Word(`,"meta":`)
-	o.meta = s.GoText()
+	o.Meta = s.GoText()
 	s.Word(`,"bodyCodec":`)
-	o.codec = byte(s.Number(0, math.MaxUint8))
+	o.BodyCodec = byte(s.Number(0, math.MaxUint8))
 	s.Word(`,"body":"`)
 	if s.Bad {
 		return false
