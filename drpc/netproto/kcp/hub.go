@@ -14,7 +14,7 @@ const (
 	maxReadFailures = 100
 	readPause       = 10 * time.Millisecond
 	// anyDatagram has room for whatever is sent: on Windows reading fails where a datagram is longer than the buffer, and
-	// anybody could so make a socket fail.
+	// anybody could so make a listener fail.
 	anyDatagram = 64 << 10
 )
 
@@ -51,7 +51,11 @@ func newHub(pc net.PacketConn, cfg *Config, client bool) *hub {
 
 // read takes what comes in, for as long as the socket is open.
 func (h *hub) read() {
-	b := make([]byte, anyDatagram)
+	size := anyDatagram
+	if h.client {
+		size = maxDatagram + 1 // only its server is heard, and there may be very many clients
+	}
+	b := make([]byte, size)
 	failures := 0
 	for {
 		n, from, err := h.pc.ReadFrom(b)
