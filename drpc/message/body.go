@@ -113,6 +113,7 @@ func (m *Msg) MoveReceived(dst []byte) []byte {
 		return dst
 	}
 	dst = slices.Grow(dst, m.ReceivedLen())
+	m.in.ownMeta = false
 	for _, part := range []*[]byte{&m.in.method, &m.in.meta, &m.in.body} {
 		if *part != nil {
 			start := len(dst)

@@ -125,13 +125,15 @@ type Msg struct {
 	sealer    Sealer
 }
 
-// received is what only a message has that came from a peer: its parts as they stand in the frame. It is apart so that
-// the messages that callers keep are small.
+// received is what few messages have but those that came from a peer: their parts as they stand in the frame. It is
+// apart so that the messages that callers keep are small.
 type received struct {
 	method  []byte // ServiceMethod makes the string only when asked
 	meta    []byte // a flat object of plain strings, in which a key can be found; else it is in Msg.meta
 	body    []byte // still encoded
 	newBody NewBodyFunc
+	// ownMeta says that meta was made here and not received: its keys are sorted, and it may be changed.
+	ownMeta bool
 	// deferred says that UnmarshalBody keeps the bytes instead of decoding them.
 	deferred bool
 }

@@ -58,7 +58,7 @@ func fill(t testing.TB, m *Msg) {
 	}
 	raw := m.in.meta
 	m.Meta()
-	m.in.meta = raw // both forms at once
+	m.in.meta, m.in.ownMeta = raw, true // both forms at once
 }
 
 // empty fails if m differs from a new message in anything but memory that it keeps.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/gogf/gf/v2/container/gmap"
@@ -26,6 +27,26 @@ func (m *Msg) Meta() *gmap.Map {
 		}
 	}
 	return m.meta
+}
+
+// setMeta sets one pair of a message that is made here. As long as all are plain they are kept as they go on the wire: a
+// map would cost more than all the rest of a small call.
+func (m *Msg) setMeta(key, value string) {
+	if own := m.flatMeta(); own != nil && isPlain(key) && isPlain(value) {
+		own.meta = setPair(own.meta, key, value)
+		return
+	}
+	m.Meta().Set(key, value)
+}
+
+// flatMeta returns where meta is that may be changed as it is on the wire, nil where it is in the map or was received.
+func (m *Msg) flatMeta() *received {
+	if m.meta != nil || len(m.from().meta) > 0 && !m.in.ownMeta {
+		return nil
+	}
+	own := m.into()
+	own.ownMeta = true
+	return own
 }
 
 // MetaLen returns the number of meta pairs without making the map; any number above 0 stands for "some" where they
@@ -97,7 +118,7 @@ var errNoMeta = errors.New("meta: empty input")
 func (m *Msg) ParseMeta(raw []byte) error {
 	m.meta = nil
 	if m.in != nil {
-		m.in.meta = nil
+		m.in.meta, m.in.ownMeta = nil, false
 	}
 	switch {
 	case len(raw) == 0:
@@ -174,6 +195,45 @@ func skipPlain(b []byte) (rest []byte, ok bool) {
 		}
 	}
 	return nil, false
+}
+
+// isPlain reports whether encoding/json writes s as it is. Letters outside of ASCII are left to it.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < 0x20 || c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
+}
+
+// setPair puts a pair of plain strings into a flat object with sorted keys, or in the place of the one with its key. No
+// bytes are an object without pairs.
+func setPair[T string | []byte](raw []byte, key string, value T) []byte {
+	if len(raw) == 0 {
+		raw = append(make([]byte, 0, 64), emptyMeta...)
+	}
+	pair := append(append(append(make([]byte, 0, 64), '"'), key...), `":"`...)
+	pair = append(append(pair, value...), '"')
+	end := len(raw) - 1 // of the pairs
+	for at := 1; at < end; {
+		other := raw[at+1 : at+1+bytes.IndexByte(raw[at+1:], '"')]
+		behind := at + 1 + len(other) + len(`":"`)
+		behind += bytes.IndexByte(raw[behind:], '"') + 1
+		switch {
+		case string(other) == key:
+			return slices.Replace(raw, at, behind, pair...)
+		case string(other) > key:
+			return slices.Insert(raw, at, append(pair, ',')...)
+		}
+		at = behind + 1 // behind the comma, or the brace
+	}
+	if end > 1 {
+		raw = append(raw[:end], ',', '}')
+		end++
+	}
+	return slices.Insert(raw, end, pair...)
 }
 
 // flatPairs walks an object that isFlat accepted.

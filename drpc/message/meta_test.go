@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gogf/gf/v2/container/gmap"
 
@@ -211,5 +212,104 @@ func TestEmptyMetaSaysSo(t *testing.T) {
 	err := m.ParseMeta(nil)
 	if !errors.Is(err, errNoMeta) || !strings.Contains(err.Error(), "empty") {
 		t.Error(err)
+	}
+}
+
+// setAlike sets the pairs of text, with separators between, in two ways, and compares what comes of it.
+func setAlike(t *testing.T, text string) {
+	t.Helper()
+	var quick, plain Msg
+	for i, part := range strings.Split(text, "|") {
+		switch key, value, ok := strings.Cut(part, "="); {
+		case ok && i%5 == 4:
+			WithSetMetas(map[string]any{key: value, "number": 1})(&quick)
+			plain.Meta().Set(key, value)
+			plain.Meta().Set("number", 1)
+		case ok:
+			WithSetMeta(key, value)(&quick)
+			plain.Meta().Set(key, value)
+		case part == "timeout":
+			quick.SetTimeout(time.Duration(i) * time.Hour)
+			plain.Meta()
+			plain.SetTimeout(time.Duration(i) * time.Hour)
+		case part == "look":
+			quick.Meta()
+		default:
+			WithDelMeta(part)(&quick)
+			plain.Meta().Remove(part)
+		}
+	}
+	want, err := plain.AppendMeta(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := quick.AppendMeta(nil); err != nil || string(got) != string(want) {
+		t.Fatalf("%q: %s (%v), want %s", text, got, err, want)
+	}
+	if (quick.MetaLen() > 0) != (plain.MetaLen() > 0) {
+		t.Errorf("%q: length %d, want %d", text, quick.MetaLen(), plain.MetaLen())
+	}
+	plain.Meta().Iterator(func(k, v any) bool {
+		if got := quick.PeekMeta(k.(string)); !reflect.DeepEqual(got, v) {
+			t.Errorf("%q: %q is %v, want %v", text, k, got, v)
+		}
+		return true
+	})
+	if got, want := quick.CopyMeta().Map(), plain.Meta().Map(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%q: %v, want %v", text, got, want)
+	}
+}
+
+var settingTexts = []string{
+	"a=1", "a=1|b=2", "b=2|a=1", "c=3|a=1|b=2", "a=1|a=2", "a=long value|a=2|a=even longer value", "b=|a=|=|c=", "a=1|b=2|b=3|a=4",
+	"a=1|timeout", "timeout|timeout|a=1|timeout|Z=2", "a=1|b=2|timeout|c=3|d=4|timeout", "a=1|look|b=2", "a=1|b=2|a", "a", "timeout|timeout|X-Timeout-Ms",
+	"a=\"|b=1", "b=1|a=\\", "b=1|a=<&>", "é=1|a=2", "a=2|b=\u2028|c=3", "a=\x00", "a=\xff|b=1", "\x7f=\x7f|a=1", "a,=1|a\":=2", "a=" + strings.Repeat("x", 500) + "|a=1|b=2",
+	"aa=1|a=2|aaa=3|A=4|B=5|a=6|aa=7",
+}
+
+func TestMetaThatIsSetIsWrittenAsEncodingJSONDoes(t *testing.T) {
+	t.Parallel()
+	for _, text := range settingTexts {
+		setAlike(t, text)
+	}
+}
+
+func FuzzSetMeta(f *testing.F) {
+	for _, text := range settingTexts {
+		f.Add(text)
+	}
+	f.Fuzz(setAlike)
+}
+
+// What was received lies in the buffer of a frame, which is not to be written to.
+func TestSettingMetaOfAReceivedMessageLeavesItsBuffer(t *testing.T) {
+	t.Parallel()
+	frame := []byte(`{"b":"2"}...`)
+	var m Msg
+	if err := m.ParseMeta(frame[:9]); err != nil {
+		t.Fatal(err)
+	}
+	WithSetMeta("a", "1")(&m)
+	WithSetMeta("b", "3")(&m)
+	if text, err := m.AppendMeta(nil); string(text) != `{"a":"1","b":"3"}` || err != nil {
+		t.Errorf("%s, %v", text, err)
+	}
+	if string(frame) != `{"b":"2"}...` {
+		t.Errorf("the buffer became %s", frame)
+	}
+}
+
+func TestSettingPlainMetaMakesNoMap(t *testing.T) {
+	if race.Enabled {
+		t.Skip("allocations are not counted with the race detector")
+	}
+	one, two := WithSetMeta("trace", "0123456789abcdef"), WithSetMeta("author", "somebody")
+	var m Msg
+	if n := testing.AllocsPerRun(100, func() {
+		m.Clear()
+		one(&m)
+		two(&m)
+	}); n > 2 {
+		t.Errorf("%v allocations, want those of the text only", n)
 	}
 }

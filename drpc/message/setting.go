@@ -44,15 +44,19 @@ func WithStatus(stat *status.Status) MsgSetting {
 
 // WithSetMeta sets one meta pair.
 func WithSetMeta(key, value string) MsgSetting {
-	return func(m Message) { m.Meta().Set(key, value) }
+	return func(m Message) { m.messageIdentity().setMeta(key, value) }
 }
 
 // WithSetMetas sets several meta pairs. Values must be what JSON can carry.
 func WithSetMetas(metas map[string]any) MsgSetting {
 	return func(m Message) {
-		dst := m.Meta()
+		msg := m.messageIdentity()
 		for k, v := range metas {
-			dst.Set(k, v)
+			if text, ok := v.(string); ok {
+				msg.setMeta(k, text)
+			} else {
+				msg.Meta().Set(k, v)
+			}
 		}
 	}
 }

@@ -13,27 +13,39 @@ func (m *Msg) SetTimeout(d time.Duration) {
 	if d > time.Millisecond {
 		ms = int64((d-1)/time.Millisecond) + 1
 	}
-	if m.meta == nil && len(m.from().meta) == 0 {
-		// The only pair there is goes as it is on the wire, without a map.
-		raw := append(make([]byte, 0, 40), `{"`+MetaTimeout+`":"`...)
-		m.into().meta = append(strconv.AppendInt(raw, ms, 10), `"}`...)
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], ms, 10)
+	if own := m.flatMeta(); own != nil {
+		own.meta = setPair(own.meta, MetaTimeout, text)
 		return
 	}
-	m.Meta().Set(MetaTimeout, strconv.FormatInt(ms, 10))
+	m.Meta().Set(MetaTimeout, string(text))
 }
 
 // Timeout returns how long the caller of a received call still waited when it was sent, and whether it said so. What
 // is no whole number of milliseconds above zero, or more than a time.Duration holds, says nothing.
 func (m *Msg) Timeout() (time.Duration, bool) {
-	if m.MetaLen() == 0 {
-		return 0, false
+	if m.meta == nil {
+		var text []byte
+		for key, value := range flatPairs(m.from().meta) {
+			if string(key) == MetaTimeout {
+				text = value // the last one wins
+			}
+		}
+		return parseTimeout(string(text))
 	}
-	var text string
-	switch v := m.PeekMeta(MetaTimeout).(type) {
+	switch v := m.meta.Get(MetaTimeout).(type) {
 	case string:
-		text = v
+		return parseTimeout(v)
 	case json.Number:
-		text = v.String()
+		return parseTimeout(v.String())
+	}
+	return 0, false
+}
+
+func parseTimeout(text string) (time.Duration, bool) {
+	if text == "" {
+		return 0, false // most calls have none, and pay for no error
 	}
 	ms, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || ms == 0 || ms > math.MaxInt64/uint64(time.Millisecond) {
