@@ -190,11 +190,11 @@ func (m *multicast) GetService(name string, opts ...GetOption) ([]*Service, erro
 	if len(found) == 0 {
 		return nil, ErrNotFound
 	}
-	all := make([]*Service, len(found))
-	for i, s := range Merge(found) {
+	all := Merge(found)
+	for i, s := range all {
 		all[i] = s.Clone()
 	}
-	return slices.DeleteFunc(all, func(s *Service) bool { return s == nil }), nil
+	return all, nil
 }
 
 // lookUp returns who answers for a service.
@@ -257,8 +257,8 @@ func (m *multicast) lookUpAll(ctx context.Context) ([]*Service, error) {
 	for _, name := range names {
 		limit <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-limit }()
 			found, err := m.lookUp(ctx, name)
+			<-limit
 			mu.Lock()
 			defer mu.Unlock()
 			all, errs = append(all, found...), append(errs, err)

@@ -329,7 +329,7 @@ func TestServerWhoseContextHasEndedLeaves(t *testing.T) {
 
 func TestShutdownFromAHandlerDoesNotWaitForAnotherOne(t *testing.T) {
 	t.Parallel()
-	s, addr := serve(t, OptWithoutRegistry())
+	s, addr := serve(t, OptWithoutRegistry(), OptMoveTimeout(time.Millisecond))
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	drpc.HandleCall(s, "/leave", func(drpc.CallCtx, *string) (string, *drpc.Status) {
 		close(begun)

@@ -3,7 +3,8 @@
 //
 // # Concurrency
 //
-// Both functions may be called concurrently. They end the test by t.Fatalf, so they belong on its own goroutine.
+// Tests that run in parallel may wait at once. A wait that fails ends its test by t.Fatalf, so it belongs on the goroutine of
+// that test.
 package polltest
 
 import (

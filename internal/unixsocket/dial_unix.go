@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"syscall"
 )
 
 // Dial connects to address from a socket that is bound to local, which the peer so learns as the address of this side. The
@@ -31,9 +30,7 @@ func Dial(ctx context.Context, network, local, address string) (net.Conn, error)
 	if err := removeStale(network, abs); err != nil {
 		return fail(err)
 	}
-	d.Control = func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), mode) })
-	}
+	d.Control = ownersAlone
 	conn, err := d.DialContext(ctx, network, address)
 	_ = removeStale(network, abs) // what cannot be removed is so by the next one, or tells it why
 	return conn, err

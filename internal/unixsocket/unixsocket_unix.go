@@ -32,23 +32,22 @@ func Bind(ctx context.Context, network, path string) (net.Listener, string, erro
 		ln, err := new(net.ListenConfig).Listen(ctx, network, path)
 		return ln, "", err
 	}
+	fail := func(err error) (net.Listener, string, error) {
+		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
+		return fail(err)
 	}
 	unlock, err := lockPath(ctx, abs)
 	if err != nil {
-		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
+		return fail(err)
 	}
 	defer unlock()
 	if err := removeStale(network, abs); err != nil {
-		return nil, "", fmt.Errorf("listen %s %s: %w", network, path, err)
+		return fail(err)
 	}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		// On Linux the file gets the mode of the socket, so that it is never open to others, not for a moment.
-		return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), mode) })
-	}}
-	ln, err := lc.Listen(ctx, network, path)
+	ln, err := (&net.ListenConfig{Control: ownersAlone}).Listen(ctx, network, path)
 	if err != nil {
 		return nil, "", err
 	}
@@ -60,6 +59,11 @@ func Bind(ctx context.Context, network, path string) (net.Listener, string, erro
 		return nil, "", errors.Join(err, ln.Close())
 	}
 	return ln, Identity(info), nil
+}
+
+// ownersAlone gives a socket the mode that its file gets on Linux, so that the file is never open to others, not for a moment.
+func ownersAlone(_, _ string, c syscall.RawConn) error {
+	return c.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), mode) })
 }
 
 // removeStale removes a socket file that nobody serves. Whatever it is not sure about stays.
