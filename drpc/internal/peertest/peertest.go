@@ -1,15 +1,17 @@
-// Package peertest has what the tests of protocols need to speak through real endpoints: endpoints that end with the
-// test, and a check that authentication works. Only tests import this package.
+// Package peertest has what the tests of protocols and plugins need to speak through real endpoints: endpoints that end with
+// the test, a peer that is none, and a check that authentication works. Only tests import this package.
 package peertest
 
 import (
 	"errors"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/proto"
+	"github.com/osgochina/dmicro/drpc/socket"
 	"github.com/osgochina/dmicro/internal/polltest"
 )
 
@@ -51,6 +53,22 @@ func Dial(t testing.TB, e drpc.Endpoint, addr string, pf proto.ProtoFunc) drpc.S
 		t.Fatal(stat)
 	}
 	return sess
+}
+
+// Raw connects to addr without an endpoint: what is written and read are frames of the raw protocol, one by one. It closes with
+// the test, and gives up reading and writing after Soon.
+func Raw(t testing.TB, addr string) *socket.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := socket.New(conn, socket.Options{})
+	t.Cleanup(func() { _ = c.Close() })
+	if err = c.SetDeadline(time.Now().Add(Soon)); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 const (

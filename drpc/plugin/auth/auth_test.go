@@ -164,21 +164,6 @@ func TestExchangeOverWebSocket(t *testing.T) {
 	}
 }
 
-// rawDial connects without any plugin.
-func rawDial(t *testing.T, addr string) *socket.Conn {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := socket.New(conn, socket.Options{})
-	t.Cleanup(func() { _ = c.Close() })
-	if err = c.SetReadDeadline(time.Now().Add(peertest.Soon)); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // read returns the next message, nil at the end of the connection.
 func read(t *testing.T, c *socket.Conn) message.Message {
 	t.Helper()
@@ -196,7 +181,7 @@ func read(t *testing.T, c *socket.Conn) message.Message {
 func TestFormOfTheExchange(t *testing.T) {
 	t.Parallel()
 	srv := peertest.Endpoint(t, drpc.EndpointConfig{}, auth.NewCheckerPlugin(check))
-	c := rawDial(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
+	c := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 	m := message.NewMessage(message.WithMType(4), message.WithBodyCodec("json"), message.WithBody(credential{"ann", secret}))
 	m.SetSeq(1)
 	if err := c.WriteMessage(m); err != nil {
@@ -232,7 +217,7 @@ func TestFirstMessageMustBeACredential(t *testing.T) {
 				reached <- struct{}{}
 				return "", nil
 			})
-			c := rawDial(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
+			c := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 			if err := c.WriteMessage(tc.m); err != nil {
 				t.Fatal(err)
 			}
@@ -439,7 +424,7 @@ func TestCheckerThatReadsNothingStillAnswers(t *testing.T) {
 	srv := peertest.Endpoint(t, drpc.EndpointConfig{}, auth.NewCheckerPlugin(func(auth.Session, auth.ReCvOnce) (any, *drpc.Status) {
 		return "hello", nil
 	}))
-	c := rawDial(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
+	c := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 	if answer := read(t, c); answer == nil || answer.MType() != drpc.TypeAuthReply || !answer.StatusOK() {
 		t.Errorf("answer %v", answer)
 	}

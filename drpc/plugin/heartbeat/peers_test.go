@@ -164,18 +164,10 @@ func TestServerFindsAClientThatHasStopped(t *testing.T) {
 	pongs := NewPong().(*pong)
 	pongs.interval, pongs.rate = 5*time.Millisecond, func(int64) time.Duration { return 20 * time.Millisecond }
 	srv := peertest.Endpoint(t, drpc.EndpointConfig{}, pongs)
-	addr := peertest.Serve(t, srv, rawproto.RawProtoFunc)
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer := socket.New(conn, socket.Options{})
-	defer func() { _ = peer.Close() }()
+	peer := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 	m := message.NewMessage(message.WithMType(drpc.TypePush), message.WithServiceMethod(ServiceMethod), drpc.WithSetMeta(MetaRate, "3"))
-	if err = peer.WriteMessage(m); err != nil {
-		t.Fatal(err)
-	}
-	if err = peer.SetReadDeadline(time.Now().Add(soon)); err != nil {
+	err := peer.WriteMessage(m)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for err == nil { // it may ask first

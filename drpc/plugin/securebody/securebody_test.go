@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -329,21 +328,6 @@ func TestHooksThatFailDoNotMakeARepliesBodyReadable(t *testing.T) {
 	}
 }
 
-// raw speaks to a server frame by frame.
-func raw(t *testing.T, addr string) *socket.Conn {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := socket.New(conn, socket.Options{})
-	t.Cleanup(func() { _ = c.Close() })
-	if err = c.SetDeadline(time.Now().Add(peertest.Soon)); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // ask sends a call and returns the reply.
 func ask(t *testing.T, c *socket.Conn, method, body string, settings ...message.MsgSetting) message.Message {
 	t.Helper()
@@ -381,7 +365,7 @@ func TestOlderFormIsSpokenOnlyWhereAskedFor(t *testing.T) {
 	} {
 		srv := peertest.Endpoint(t, drpc.EndpointConfig{}, plugin(t, securebody.Config{Older: older, OlderKey: secret}))
 		echoBytes(srv)
-		c := raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
+		c := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 		reply := ask(t, c, "/raw", olderCall, marked)
 		if got := string(*reply.Body().(*[]byte)); got != want {
 			t.Errorf("mode %d: %q (%v), want %q", older, got, reply.Status(), want)
@@ -430,7 +414,7 @@ func TestWhatDoesNotCheckIsRefusedAlike(t *testing.T) {
 		reached <- string(*b)
 		return "", nil
 	})
-	c := raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
+	c := peertest.Raw(t, peertest.Serve(t, srv, rawproto.RawProtoFunc))
 	var want string
 	for name, body := range map[string]string{
 		"no version":            `{"ciphertext":"g22b7SOHc/w5jzE/WHoR9nax60XWpZP23g7FBJF0EMA="}`,
@@ -578,7 +562,7 @@ func TestRequireTakesAndSendsNothingPlain(t *testing.T) {
 		return nil
 	})
 	addr := peertest.Serve(t, srv, rawproto.RawProtoFunc)
-	c := raw(t, addr)
+	c := peertest.Raw(t, addr)
 	if reply := ask(t, c, "/echo", `"x"`); reply.Status().Code() != drpc.CodeConflict {
 		t.Errorf("a plain call: %v", reply.Status())
 	}
