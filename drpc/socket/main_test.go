@@ -37,8 +37,14 @@ func tcpPair(t testing.TB) (net.Conn, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pairOf(t, ln)
+}
+
+// pairOf is both ends of a connection to a listener, which is closed.
+func pairOf(t testing.TB, ln net.Listener) (net.Conn, net.Conn) {
+	t.Helper()
 	defer func() { _ = ln.Close() }()
-	a, err := net.Dial("tcp", ln.Addr().String())
+	a, err := net.Dial(ln.Addr().Network(), ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -336,17 +336,7 @@ func unixPair(t testing.TB) (net.Conn, net.Conn) {
 	if err != nil {
 		t.Skipf("no unix sockets: %v", err)
 	}
-	defer func() { _ = ln.Close() }()
-	a, err := net.Dial("unix", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = a.Close(), b.Close() })
-	return a, b
+	return pairOf(t, ln)
 }
 
 // narrowPair is a connection that takes little at once.

@@ -10,8 +10,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/osgochina/dmicro/drpc"
-	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 // Documents that use the metrics by name, seen from here.
@@ -29,20 +27,8 @@ var (
 // exported is the metrics that really come out, with their labels.
 func exported(t *testing.T) map[string][]string {
 	t.Helper()
-	m := recording(t)
-	srv, cli := recorded(t, m), recorded(t, m)
-	drpc.HandleCall(srv, "/ok", func(drpc.CallCtx, *string) (string, *drpc.Status) { return "", nil })
-	drpc.HandlePush(srv, "/note", func(drpc.PushCtx, *string) *drpc.Status { return nil })
-	sess := connect(t, cli, srv)
-	if stat := sess.Call("/ok", "", nil).Status(); stat != nil {
-		t.Fatal(stat)
-	}
-	if stat := sess.Push("/note", ""); stat != nil {
-		t.Fatal(stat)
-	}
-	polltest.Until(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
 	names := make(map[string][]string)
-	for name, family := range families(t, m) {
+	for name, family := range allFamilies(t) {
 		var labels []string
 		for _, l := range family.Metric[0].Label {
 			labels = append(labels, l.GetName())

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/osgochina/dmicro/drpc"
+	"github.com/osgochina/dmicro/internal/polltest"
 	"github.com/osgochina/dmicro/logger"
 	"github.com/osgochina/dmicro/metrics"
 )
@@ -88,6 +89,24 @@ func families(t testing.TB, m *PromMetrics) map[string]*dto.MetricFamily {
 		t.Fatal(err)
 	}
 	return parse(t, text)
+}
+
+// allFamilies is what metrics show of peers that have done everything once that leaves a figure.
+func allFamilies(t *testing.T) map[string]*dto.MetricFamily {
+	t.Helper()
+	m := recording(t)
+	srv, cli := recorded(t, m), recorded(t, m)
+	drpc.HandleCall(srv, "/ok", func(drpc.CallCtx, *string) (string, *drpc.Status) { return "", nil })
+	drpc.HandlePush(srv, "/note", func(drpc.PushCtx, *string) *drpc.Status { return nil })
+	sess := connect(t, cli, srv)
+	if stat := sess.Call("/ok", "", nil).Status(); stat != nil {
+		t.Fatal(stat)
+	}
+	if stat := sess.Push("/note", ""); stat != nil {
+		t.Fatal(stat)
+	}
+	polltest.Until(t, "the push is handled", func() bool { return len(figuresOf(t, m, "rpc_push_handled_code_total")) == 1 })
+	return families(t, m)
 }
 
 func parse(t testing.TB, text []byte) map[string]*dto.MetricFamily {
