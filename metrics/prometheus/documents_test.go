@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
-
 )
 
 // Documents that use the metrics by name, seen from here.
