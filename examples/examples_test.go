@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/osgochina/dmicro/examples/internal/apptest"
 )
 
 // ownTest are the examples that run until somebody stops them, or that need what is not everywhere. Their directories have
@@ -18,6 +20,23 @@ import (
 var ownTest = map[string]bool{
 	"dserver_multi": true, "dserver_single": true, "graceful": true, "quickstart": true, "registry_etcd": true,
 	"registry_mdns": true, "reload": true, "supervisor": true, "websocket": true,
+}
+
+func TestExamplesThatAreNotRunHereHaveATest(t *testing.T) {
+	t.Parallel()
+	for name := range ownTest {
+		var tests []string
+		for _, pattern := range []string{"*_test.go", "*/*_test.go"} {
+			found, err := filepath.Glob(filepath.Join(name, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests = append(tests, found...)
+		}
+		if len(tests) == 0 {
+			t.Errorf("%s has no test of its own", name)
+		}
+	}
 }
 
 // names returns the names of all examples.
@@ -63,6 +82,7 @@ func wanted(t *testing.T, dir string) (text string, unordered bool) {
 
 func TestEveryExamplePrintsWhatItSays(t *testing.T) {
 	t.Parallel()
+	apptest.DependOn("..")
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "./...").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)

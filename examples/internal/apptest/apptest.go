@@ -2,8 +2,11 @@
 package apptest
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -17,6 +20,18 @@ func Main(m *testing.M, main func()) {
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// DependOn makes the calling test run again when a file below dir has changed, of which the go command knows nothing where another
+// process reads it: without it the outcome of a test that builds programs is taken from the cache.
+func DependOn(dir string) {
+	// The go command sees which directories are read. What comes and goes meanwhile is none of its sources.
+	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && name != dir && (err != nil || strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
+		return nil
+	})
 }
 
 // App is an application in a directory of its own, which is gone after the test.
