@@ -1,5 +1,6 @@
 // Package docs keeps the documents of this module true: it compiles every Go snippet, follows every relative link, looks up
-// every name and make target that README and docs mention, and wants figures to say where they come from. CheckGodoc does
+// every name, path, command and make target that README and docs mention, wants figures to say where they come from, and
+// translations to have what the original has. CheckGodoc does
 // the same for the comments in the code: every public package has one and an example, every exported name has one.
 //
 // A fence that begins with ```go and a package clause is a complete program and compiles as it stands. Other Go

@@ -8,7 +8,9 @@ import (
 
 var (
 	figurePattern  = regexp.MustCompile(`\d`)
-	commandPattern = regexp.MustCompile("`(?:make |cd |go (?:test|run) |Test[A-Z]|Fuzz[A-Z]|Benchmark[A-Z])")
+	commandPattern = regexp.MustCompile("`(?:make |cd |go (?:test|run) |unshare |Test[A-Z]|Fuzz[A-Z]|Benchmark[A-Z])")
+	measured       = regexp.MustCompile(`\d ?(?:µs|ns)\b|\d (?:calls|messages|requests)(?:/s| a second)|\d times as (?:fast|many|much)`)
+	benchmarkLink  = regexp.MustCompile(`\]\([\w./-]*benchmarks/[\w.-]+\.md`)
 	targetWord     = regexp.MustCompile("`make (?:test|soak)`|`go test [^`]*TestName[^`]*`")
 )
 
@@ -29,6 +31,28 @@ func CheckFigures(path, text string) []string {
 	}
 	return faults
 }
+
+// CheckMeasured returns a fault for every section of a document that tells what was measured, outside of fences, and neither says
+// how to get it again, as CheckFigures wants it, nor leads to the pages of benchmarks, which do.
+func CheckMeasured(d Document) []string {
+	var faults []string
+	if head, _, _ := strings.Cut(d.Text, "\n## "); said(head) || strings.Contains(head, "\n```sh\n") {
+		return nil
+	}
+	for _, section := range strings.Split(prose(d.Text), "\n## ") {
+		heading, body, _ := strings.Cut(section, "\n")
+		if m := measured.FindString(body); m != "" && !said(body) && !benchmarkLink.MatchString(body) {
+			faults = append(faults, fmt.Sprintf("%s: %s: a figure (%s) without the command or test that it comes from", d.Path, heading, m))
+		}
+	}
+	return faults
+}
+
+// fences are the fenced blocks of a text.
+var fences = regexp.MustCompile("(?ms)^```.*?^```")
+
+// prose is a text without its fences.
+func prose(text string) string { return fences.ReplaceAllString(text, "") }
 
 // said reports whether a text has a command.
 func said(text string) bool { return commandPattern.MatchString(targetWord.ReplaceAllString(text, "")) }

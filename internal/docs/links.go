@@ -74,6 +74,27 @@ func Unreached(index, folder string, documents []Document) []string {
 	return lost
 }
 
+// Unlisted returns the documents beside an index, in the same folder, that it has no link to. That another page leads to them is not
+// enough: the index is where they are looked for.
+func Unlisted(index string, documents []Document) []string {
+	listed := map[string]bool{index: true}
+	for _, d := range documents {
+		for _, l := range d.Links {
+			target, _, _ := strings.Cut(l.Text, "#")
+			if d.Path == index {
+				listed[path.Join(path.Dir(index), target)] = true
+			}
+		}
+	}
+	var lost []string
+	for _, d := range documents {
+		if path.Dir(d.Path) == path.Dir(index) && !listed[d.Path] {
+			lost = append(lost, d.Path)
+		}
+	}
+	return lost
+}
+
 var (
 	makePattern   = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
 	targetPattern = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)

@@ -9,6 +9,7 @@ import (
 // Document is what the checks need of a Markdown file.
 type Document struct {
 	Path   string // as errors name it
+	Text   string
 	Fences []Fence
 	Spans  []Span          // code spans in the text
 	Links  []Span          // targets of links and images
@@ -37,7 +38,7 @@ var (
 // Parse reads a Markdown document. Only what this module's documents use is understood: fences of back quotes,
 // spans and links within one line, headings with number signs.
 func Parse(path, text string) Document {
-	d := Document{Path: path, Anchor: make(map[string]bool)}
+	d := Document{Path: path, Text: text, Anchor: make(map[string]bool)}
 	var fence *Fence
 	for i, line := range strings.Split(text, "\n") {
 		info, mark := strings.CutPrefix(strings.TrimSpace(line), "```")

@@ -13,7 +13,8 @@ var (
 	namedPattern = regexp.MustCompile(`(?:^|[^\w./-])([A-Za-z_]\w{2,})`)
 	codePattern  = regexp.MustCompile(`[A-Z_]`)
 	flagPattern  = regexp.MustCompile(`(?:^|\s)--([a-z]{3,})`)
-	keyPattern   = regexp.MustCompile(`^(\w{3,})\s*=`)
+	keyPattern   = regexp.MustCompile(`^(\w{3,})\s*=|^\[(\w+)`)
+	envPattern   = regexp.MustCompile(`\bDMICRO_[A-Z_]+`)
 )
 
 // Words returns every word of three letters and more in the Go files below fsys: names, and what stands in texts, such as the keys
@@ -43,7 +44,8 @@ func Words(fsys fs.FS) (map[string]bool, error) {
 
 // CheckWords returns a fault for every word in a code span that looks like a name of the code, having a capital letter or a low
 // line in it, and is none of words: fields, metrics and tests that stand there without their package. The same goes for flags in
-// code spans, and for the keys of configuration files.
+// code spans and behind programs of this module, for the tables and keys of configuration files, and for the variables of the
+// environment, wherever they stand.
 func CheckWords(words map[string]bool, documents []Document) []string {
 	var faults []string
 	check := func(d Document, line int, word string) {
@@ -64,11 +66,27 @@ func CheckWords(words map[string]bool, documents []Document) []string {
 		}
 		for _, f := range d.Fences {
 			for i, line := range strings.Split(f.Text, "\n") {
-				if m := keyPattern.FindStringSubmatch(line); m != nil && f.Info == "toml" {
-					check(d, f.Line+i, m[1])
+				if m := keyPattern.FindStringSubmatch(line); m != nil && f.isSettings() {
+					check(d, f.Line+i, m[1]+m[2])
 				}
+				for _, m := range envPattern.FindAllString(line, -1) {
+					check(d, f.Line+i, m)
+				}
+			}
+		}
+		for _, c := range d.commands() {
+			if !strings.HasPrefix(c.Text, "./") {
+				continue // a program of others
+			}
+			for _, m := range flagPattern.FindAllStringSubmatch(c.Text, -1) {
+				check(d, c.Line, m[1])
 			}
 		}
 	}
 	return faults
+}
+
+// isSettings reports whether a fence is a file that a package of this module reads. Units of systemd are in the same format.
+func (f Fence) isSettings() bool {
+	return f.Info == "toml" || f.Info == "ini" && strings.Contains(f.Text, "[program:")
 }

@@ -30,7 +30,7 @@ func TestWordsOfDocumentsAreInTheCode(t *testing.T) {
 func TestCheckWordsFindsUnknownOnes(t *testing.T) {
 	t.Parallel()
 	words, err := Words(fstest.MapFS{
-		"a/a.go":       {Data: []byte("package a\n\ntype Config struct{ MaxThings int }\n\nconst name, flag = \"rpc_things_total\", \"max\"\n")},
+		"a/a.go":       {Data: []byte("package a\n\ntype Config struct{ MaxThings int }\n\nconst name, flag, program = \"rpc_things_total\", \"max\", \"program\"\n")},
 		".hidden/b.go": {Data: []byte("package b\n\nvar Hidden int\n")},
 		"a/a.md":       {Data: []byte("NotCode")},
 	})
@@ -38,15 +38,19 @@ func TestCheckWordsFindsUnknownOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := Parse("a.md", "`MaxThings` `Config{}` `rpc_things_total` `plain` `/x/NoName` `MinThings` `rpc_thing` `Hidden` `NotCode` `run --max --mix`\n"+
-		"```toml\n# Comment = 1\n[no.key]\nMaxThings = 1\nMidThings = 2\n```\n")
+		"```toml\n# Comment = 1\n[name.key]\nMaxThings = 1\nMidThings = 2\n[nam.key]\n```\n"+
+		"```ini\n[Service]\nType=notify\nEnvironment=DMICRO_RUM_DIR=/run\n```\n```ini\n[program:x]\ncomand = /bin/true\n```\n"+
+		"```sh\ngit clone --bare x\n./app start --max --maxi # --remark\n```\n")
 	got := strings.Join(CheckWords(words, []Document{d}), " ")
-	for _, w := range []string{"MinThings", "rpc_thing ", "Hidden", "NotCode", "mix", "MidThings"} {
+	for _, w := range []string{
+		"MinThings", "rpc_thing ", "Hidden", "NotCode", "mix", "MidThings", "nam ", "DMICRO_RUM_DIR", "comand", "maxi",
+	} {
 		if !strings.Contains(got, "no "+w) {
 			t.Errorf("faults %q, want one about %s", got, w)
 		}
 	}
-	if n := strings.Count(got, "there is no"); n != 6 {
-		t.Errorf("%d faults, want 6: %s", n, got)
+	if n := strings.Count(got, "there is no"); n != 10 {
+		t.Errorf("%d faults, want 10: %s", n, got)
 	}
 }
 
@@ -79,6 +83,32 @@ func TestCheckFiguresFindsThoseWithoutACommand(t *testing.T) {
 		got := strings.Join(CheckFigures("a.md", c.text), "\n")
 		if (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: faults %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestMeasuredFiguresHaveTheirCommand(t *testing.T) {
+	t.Parallel()
+	for _, d := range documents(t) {
+		for _, fault := range CheckMeasured(d) {
+			t.Error(fault)
+		}
+	}
+}
+
+func TestCheckMeasuredFindsThoseWithoutACommand(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"# A\nIt takes 200 ns.\n":                                "a.md: # A: a figure (0 ns)",
+		"# A\n\n## B\n1.2 times as fast\n":                       "a.md: B: a figure",
+		"# A\n\n## B\n710 calls/s, `BenchmarkB`\n\n## C\n2 ms\n": "",
+		"# A\n200 ns, see [there](../benchmarks/peers.md#b)\n":   "",
+		"# A\n```text\n12 µs\n```\n":                             "",
+		"# A\nat most 64 KiB, 30 s\n":                            "",
+	} {
+		got := strings.Join(CheckMeasured(Parse("a.md", text)), "\n")
+		if (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%q: faults %q, want %q", text, got, want)
 		}
 	}
 }
