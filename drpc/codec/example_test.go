@@ -3,6 +3,8 @@ package codec_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"strconv"
 
 	"github.com/osgochina/dmicro/drpc/codec"
 )
@@ -38,4 +40,43 @@ func ExamplePlainCodec() {
 	// Output:
 	// 42 <nil>
 	// plain codec: int: invalid syntax
+}
+
+// hexadecimal is a codec for one kind of body.
+type hexadecimal struct{}
+
+func (hexadecimal) ID() byte     { return 'h' }
+func (hexadecimal) Name() string { return "hexadecimal" }
+
+func (hexadecimal) Marshal(v any) ([]byte, error) {
+	n, ok := v.(int64)
+	if !ok {
+		return nil, &codec.TypeError{Codec: "hexadecimal", Type: reflect.TypeOf(v), Want: "an int64"}
+	}
+	return strconv.AppendInt(nil, n, 16), nil
+}
+
+func (hexadecimal) Unmarshal(data []byte, v any) (err error) {
+	n, ok := v.(*int64)
+	if !ok {
+		return &codec.TypeError{Codec: "hexadecimal", Type: reflect.TypeOf(v), Want: "a *int64"}
+	}
+	*n, err = strconv.ParseInt(string(data), 16, 64)
+	return err
+}
+
+func init() { codec.Reg(hexadecimal{}) }
+
+// A codec of one's own, registered by an init function: codec.Reg(hexadecimal{}).
+func ExampleReg() {
+	body, err := codec.Marshal('h', int64(51966))
+	fmt.Println(string(body), err)
+	var n int64
+	fmt.Println(codec.Unmarshal('h', body, &n), n)
+	_, err = codec.Marshal('h', "text")
+	fmt.Println(err)
+	// Output:
+	// cafe <nil>
+	// <nil> 51966
+	// hexadecimal codec: unsupported type string: want an int64
 }

@@ -2,6 +2,7 @@ package tfilter_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/osgochina/dmicro/drpc/tfilter"
@@ -33,4 +34,36 @@ func ExamplePipeTFilter() {
 	// true <nil>
 	// transfer filter gzip: payload exceeds 100 bytes when unpacked
 	// transfer filter md5: check failed
+}
+
+// turn is a filter that sends payloads the other way round.
+type turn struct{}
+
+func (turn) ID() byte     { return 't' }
+func (turn) Name() string { return "turn" }
+
+func (turn) OnPack(src []byte) ([]byte, error) {
+	out := slices.Clone(src) // which is only lent
+	slices.Reverse(out)
+	return out, nil
+}
+
+func (f turn) OnUnpack(src []byte) ([]byte, error) { return f.OnPack(src) }
+
+func init() { tfilter.Reg(turn{}) }
+
+// A filter of one's own, registered by an init function on both sides: tfilter.Reg(turn{}).
+func ExampleReg() {
+	pipe := tfilter.NewPipeTFilter()
+	if err := pipe.Append('t'); err != nil {
+		fmt.Println(err)
+		return
+	}
+	packed, err := pipe.OnPack([]byte("stressed"))
+	fmt.Println(string(packed), err)
+	text, err := pipe.OnUnpack(packed)
+	fmt.Println(string(text), err)
+	// Output:
+	// desserts <nil>
+	// stressed <nil>
 }

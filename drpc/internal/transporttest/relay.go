@@ -52,10 +52,15 @@ func NewRelay(t testing.TB, server *net.UDPAddr, loss float64, delay time.Durati
 	return front.LocalAddr()
 }
 
-// back is the socket by which a client is known to the server.
+// back is the socket by which a client is known to the server, nil if there can be none.
 func (r *relay) back(client *net.UDPAddr) *net.UDPConn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	select {
+	case <-r.done:
+		return nil // nobody would close it
+	default:
+	}
 	if back := r.backs[client.String()]; back != nil {
 		return back
 	}

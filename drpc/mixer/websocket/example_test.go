@@ -1,6 +1,7 @@
 package websocket_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -68,4 +69,34 @@ func ExampleServer() {
 	stat = sess.Call("/greet", "gopher", &reply).Status()
 	fmt.Println(reply, stat.OK())
 	// Output: hello, gopher true
+}
+
+// Who shows no token in the request gets no session; who does has one of that name.
+func ExampleHandshakeAuthPlugin() {
+	auth := websocket.NewHandshakeAuthPlugin(func(r *http.Request) (string, *drpc.Status) {
+		if websocket.QueryToken("token", r) != "open sesame" {
+			return "", drpc.NewStatus(drpc.CodeUnauthorized, "wrong token")
+		}
+		return "ali", nil
+	}, nil)
+	srv := drpc.NewEndpoint(drpc.EndpointConfig{}, auth)
+	defer srv.Close()
+	drpc.HandleCall(srv, "/who", func(c drpc.CallCtx, _ *string) (string, *drpc.Status) { return c.Session().ID(), nil })
+	web := httptest.NewServer(websocket.NewHandler(srv, websocket.Options{}))
+	defer web.Close()
+
+	for _, path := range []string{"/?token=open+barley", "/?token=open+sesame"} {
+		cli := websocket.NewClient(path, drpc.EndpointConfig{})
+		defer cli.Close()
+		sess, stat := cli.Dial(strings.TrimPrefix(web.URL, "http://"))
+		if refused := (*websocket.HandshakeError)(nil); errors.As(stat.Cause(), &refused) {
+			fmt.Println("refused with", refused.Code)
+			continue
+		}
+		var name string
+		fmt.Println(sess.Call("/who", "", &name).Status(), name)
+	}
+	// Output:
+	// refused with 403
+	// <nil> ali
 }
