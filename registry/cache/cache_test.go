@@ -345,6 +345,30 @@ func TestStoppedCacheAsksTheRegistry(t *testing.T) {
 	})
 }
 
+func TestAnswerThatComesAfterStopIsNotKept(t *testing.T) {
+	bubble(t, func(t *testing.T, b *backend, c cache.Cache) {
+		registrytest.Register(t, b, service(1))
+		e := c.Entry("foo")
+		wait := make(chan struct{})
+		b.set(func() { b.wait = wait })
+		answered := make(chan error, 1)
+		go func() {
+			_, err := e.Load(t.Context())
+			answered <- err
+		}()
+		synctest.Wait()
+		c.Stop()
+		close(wait)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		registrytest.Register(t, b, service(2))
+		if s, err := e.Load(t.Context()); err != nil || len(s.Services[0].Nodes) != 2 {
+			t.Errorf("%+v, %v, want what the registry has now", s, err)
+		}
+	})
+}
+
 func TestSnapshotStaysTheSameWithoutAChange(t *testing.T) {
 	bubble(t, func(t *testing.T, b *backend, c cache.Cache) {
 		registrytest.Register(t, b, service(1))

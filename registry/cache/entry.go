@@ -148,9 +148,12 @@ func (e *Entry) begin() {
 }
 
 // keep makes the answer of the registry what is known, with what crossed it, unless it is an error and more is known
-// already. The caller has the lock.
+// already, or the cache was stopped meanwhile. The caller has the lock.
 func (e *Entry) keep(services []*registry.Service, err error) *Snapshot {
 	answer, old, ttl := newSnapshot(services, err), e.current.Load(), e.c.options.TTL
+	if e.c.ctx.Err() != nil {
+		return answer
+	}
 	e.failing = !answer.usable()
 	if answer.err != nil {
 		ttl = min(ttl, retryAfter)

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -57,6 +58,23 @@ func TestNodeComesBackWhenItsKeyIsLostOrOverwritten(t *testing.T) {
 
 	f.put(key, "nonsense") // without a lease: nobody looks after it
 	registrytest.WaitAddresses(t, e, "foo", "127.0.0.1:8080")
+}
+
+func TestNodeIsRegisteredThoughNobodyWaitsForThat(t *testing.T) {
+	t.Parallel()
+	_, addr := newFake(t)
+	e := newClosed(t, registry.OptAddrList(addr))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var want []string
+	for port := range 20 {
+		s := registrytest.Service("foo", "1.0.0", port+1)
+		if err := e.Register(s, registry.OptRegisterContext(ctx)); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		want = append(want, s.Nodes[0].Address)
+	}
+	registrytest.WaitAddresses(t, e, "foo", want...)
 }
 
 func TestNodeThatAnotherProcessTookOverStays(t *testing.T) {
