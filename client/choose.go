@@ -132,6 +132,15 @@ func (c *RpcClient) nodes(ctx context.Context) ([]*registry.Node, error) {
 	return c.available()
 }
 
+// known returns the nodes that may be chosen from, those that the selector leaves out for a while included if it can tell.
+func (c *RpcClient) known() ([]*registry.Node, error) {
+	if c.picker == nil {
+		return c.available()
+	}
+	services, err := c.picker.Services(c.ctx, c.opts.ServiceName)
+	return c.nodesOf(services), err
+}
+
 // available returns the nodes that are chosen from at the moment.
 func (c *RpcClient) available() (nodes []*registry.Node, err error) {
 	capture := func(services []*registry.Service) selector.Next {

@@ -182,33 +182,38 @@ func closedStatus() *drpc.Status {
 // sweepInterval is how often the client looks for nodes that have left.
 const sweepInterval = 500 * time.Millisecond
 
-// sweep closes the sessions of nodes that have left. A node that is missing is looked for twice: one that failed is left
-// out by the selector for a while, and one that registers anew may be away for a moment.
+// sweep closes the sessions of nodes that have left, until the client closes.
 func (c *RpcClient) sweep() {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	missing := make(map[string]bool)
+	var missing map[string]bool
 	for {
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-ticker.C:
+			missing = c.sweepOnce(missing)
 		}
-		nodes, err := c.available()
-		if err != nil && !errors.Is(err, selector.ErrNotFound) && !errors.Is(err, selector.ErrNoneAvailable) {
-			continue
-		}
-		here := make(map[string]bool, len(nodes))
-		for _, n := range nodes {
-			here[n.Address] = true
-		}
-		missingNow := make(map[string]bool)
-		c.pool.retain(func(addr string) bool {
-			missingNow[addr] = !here[addr]
-			return here[addr] || !missing[addr]
-		})
-		missing = missingNow
 	}
+}
+
+// sweepOnce closes the sessions of nodes that are missing and were already, and returns what is missing now. It looks
+// twice because a node that registers anew may be away for a moment.
+func (c *RpcClient) sweepOnce(missing map[string]bool) (missingNow map[string]bool) {
+	nodes, err := c.known()
+	if err != nil && !errors.Is(err, selector.ErrNotFound) && !errors.Is(err, selector.ErrNoneAvailable) {
+		return missing
+	}
+	here := make(map[string]bool, len(nodes))
+	for _, n := range nodes {
+		here[n.Address] = true
+	}
+	missingNow = make(map[string]bool)
+	c.pool.retain(func(addr string) bool {
+		missingNow[addr] = !here[addr]
+		return here[addr] || !missing[addr]
+	})
+	return missingNow
 }
 
 // begin starts what runs while the client is used.

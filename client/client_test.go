@@ -244,6 +244,27 @@ func TestSessionOfANodeThatLeftIsClosedAfterItsLastReply(t *testing.T) {
 	}
 }
 
+func TestNodeThatIsLeftOutForAWhileKeepsItsSession(t *testing.T) {
+	t.Parallel()
+	a, b := newNode(t), newNode(t)
+	c := newClientOf(t, nil, OptSelector(selector.NewSelector(selector.OptRegistry(listed(t, a.addr, b.addr)),
+		selector.OptHealth(selector.Health{EjectFor: time.Hour, EjectMost: time.Hour}))))
+	for a.calls.Load() == 0 || b.calls.Load() == 0 {
+		echo(t, c)
+	}
+	c.opts.Selector.Mark("svc", entry(b.addr).Nodes[0], selector.ErrUnreachable)
+	if chosen, err := c.available(); err != nil || len(chosen) != 1 {
+		t.Fatalf("chosen from are %v, %v", chosen, err)
+	}
+	var missing map[string]bool
+	for range 3 {
+		missing = c.sweepOnce(missing)
+	}
+	if _, there := c.pool.byAddr.Load(b.addr); !there || b.CountSession() != 1 {
+		t.Errorf("remembered %v, %d sessions", there, b.CountSession())
+	}
+}
+
 func TestFailedNodeIsNotDialledAgainAndAgain(t *testing.T) {
 	t.Parallel()
 	c := newClientOf(t, listed(t, nobodyAt(t)), OptRetryTimes(1))

@@ -91,6 +91,26 @@ func TestUnreachableNodeIsLeftOutForAWhile(t *testing.T) {
 	})
 }
 
+func TestServicesHaveTheNodesThatAreLeftOut(t *testing.T) {
+	bubble(t, 3, Health{}, func(t *testing.T, r registry.Registry, p Picker) {
+		callNode(t, p, "n01", Unreachable)
+		wantChosen(t, p, "n00", "n02")
+		if all, err := p.Services(t.Context(), "foo"); err != nil || len(all) != 1 || len(all[0].Nodes) != 3 {
+			t.Errorf("%+v, %v, want three nodes", all, err)
+		}
+		if _, err := p.Services(t.Context(), "bar"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("an unknown service: %v", err)
+		}
+		if err := r.Deregister(node(1)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if all, err := p.Services(t.Context(), "foo"); err != nil || len(all[0].Nodes) != 2 {
+			t.Errorf("%+v, %v, want two nodes", all, err)
+		}
+	})
+}
+
 func TestNodeThatIsHealthyForAWindowIsForgiven(t *testing.T) {
 	bubble(t, 3, Health{}, func(t *testing.T, _ registry.Registry, p Picker) {
 		for range 8 {

@@ -19,6 +19,9 @@ type Picker interface {
 	// ctx is done, only if the registry was not asked for the service before. The error is ErrNotFound if there is no
 	// node, ErrNoneAvailable if the filters and the request leave none, that of ctx, or that of the registry.
 	Pick(ctx context.Context, service string, r Request) (Choice, error)
+	// Services returns what Pick chooses from, with the nodes that are left out for a while. It is shared and must not be
+	// changed. It waits and fails as Pick does.
+	Services(ctx context.Context, service string) ([]*registry.Service, error)
 }
 
 // Request says what node a call needs. The zero value is content with any.
@@ -210,6 +213,15 @@ func (s *selector) Pick(ctx context.Context, service string, r Request) (Choice,
 	m.inFlight.Add(1)
 	p.total.Add(1)
 	return Choice{m.Node, m.Service, m.record, r.now}, nil
+}
+
+// Services implements Picker.
+func (s *selector) Services(ctx context.Context, service string) ([]*registry.Service, error) {
+	l, err := s.core.Load().pool(service).current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.services, nil
 }
 
 // Select implements Selector.
