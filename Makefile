@@ -19,7 +19,7 @@ MAKEFLAGS += --no-print-directory
 check: lint layers test ## format, vet, lint, layering and tests (what bare "make" does)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start the example server, call it, inspect it, stop it; reload another one under load
 	@bash examples/quickstart/demo.sh

@@ -13,6 +13,7 @@ import (
 
 // Reply is what one node of a broadcast has answered.
 type Reply struct {
+	// Node is who was asked. It is shared and must not be changed.
 	Node *registry.Node
 	// Result is what the call was given to decode into; nil for a push.
 	Result any

@@ -122,8 +122,11 @@ func (b *Broadcaster) PushTo(ctx context.Context, sessions iter.Seq[Session], se
 	return c.result, nil
 }
 
-// BroadcastStats is the sum of the results of a broadcaster.
-type BroadcastStats struct{ Queued, Dropped, Closed, Failed uint64 }
+// BroadcastStats is the sum of the results of a broadcaster: each field is that of BroadcastResult, over all messages and the sessions
+// that they were for.
+type BroadcastStats struct {
+	Queued, Dropped, Closed, Failed uint64 // see BroadcastResult
+}
 
 // Stats returns what became of all messages so far, for each session that they were for.
 func (b *Broadcaster) Stats() BroadcastStats {

@@ -249,6 +249,22 @@ func ExamplePlugin() {
 	// 2 calls
 }
 
+// Plugins may be added and removed while an endpoint is at work; their order is that in which their hooks run.
+func ExamplePluginContainer() {
+	ep := drpc.NewEndpoint(drpc.EndpointConfig{}, new(callCounter))
+	defer ep.Close()
+	plugins := ep.PluginContainer()
+	plugins.AppendLeft(make(bound, 1))
+	for _, p := range plugins.GetAll() {
+		fmt.Println(p.Name())
+	}
+	fmt.Println(plugins.Remove("call counter"), plugins.GetByName("call counter"))
+	// Output:
+	// bound
+	// call counter
+	// <nil> <nil>
+}
+
 // A broadcast reaches those who have subscribed, and waits for none of them.
 func ExampleBroadcaster() {
 	listening := make(bound, 1)

@@ -25,6 +25,7 @@ const (
 
 // Observation is one message that is over.
 type Observation struct {
+	// Kind says whose message it was, and whether it was a call or a push.
 	Kind ObservedKind
 	// Handler is what a message of the peer was routed to; nil where nothing was found, where it was refused before, and
 	// for messages to the peer.

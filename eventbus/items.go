@@ -7,8 +7,8 @@ import (
 
 // ListenerItem is a listener with its priority.
 type ListenerItem struct {
-	Priority int
-	Listener BaseListener
+	Priority int          // listeners with more of it are called first
+	Listener BaseListener // what is called
 }
 
 // NewListenerItem returns a listener with its priority.

@@ -60,3 +60,20 @@ func ExampleHTTPDrain() {
 	// hello <nil>
 	// <nil> <nil>
 }
+
+// The sockets of a process belong to its Upgrader: a successor gets those that are open, by their network and address.
+func ExampleUpgrader() {
+	up, err := graceful.Default()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ln, err := up.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ln.Close()
+	fmt.Println("generation", up.Generation(), "listens on", ln.Addr().Network())
+	// Output: generation 1 listens on tcp
+}

@@ -126,7 +126,7 @@ func NewWatchOptions(opts ...WatchOption) WatchOptions {
 
 // DeregisterOptions are the settings of one Deregister.
 type DeregisterOptions struct {
-	Context context.Context
+	Context context.Context // limits how long the registry is waited for
 }
 
 // DeregisterOption changes one setting.
@@ -144,7 +144,7 @@ func NewDeregisterOptions(opts ...DeregisterOption) DeregisterOptions {
 
 // GetOptions are the settings of one GetService.
 type GetOptions struct {
-	Context context.Context
+	Context context.Context // limits how long the registry is waited for
 }
 
 // GetOption changes one setting.
@@ -162,7 +162,7 @@ func NewGetOptions(opts ...GetOption) GetOptions {
 
 // ListOptions are the settings of one ListServices.
 type ListOptions struct {
-	Context context.Context
+	Context context.Context // limits how long the registry is waited for
 }
 
 // ListOption changes one setting.

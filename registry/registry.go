@@ -41,8 +41,8 @@ type Watcher interface {
 
 // Result is one change. Service has the one node that changed; after Delete it is the node as it was.
 type Result struct {
-	Action  EventType
-	Service *Service
+	Action  EventType // what has happened to the node
+	Service *Service  // with that node alone
 }
 
 var (
@@ -87,8 +87,8 @@ func (t EventType) String() string {
 
 // Event is a change with an id and a time, for registries that keep a history.
 type Event struct {
-	Id        string
-	Type      EventType
-	Timestamp time.Time
-	Service   *Service
+	Id        string    // of the change, as the registry counts
+	Type      EventType // as the Action of a Result
+	Timestamp time.Time // of the change
+	Service   *Service  // as that of a Result
 }

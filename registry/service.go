@@ -9,10 +9,10 @@ import (
 
 // Service is the nodes that serve one version of a service. The JSON form is what registries outside the process hold.
 type Service struct {
-	Name     string            `json:"name"`
-	Version  string            `json:"version"`
-	Metadata map[string]string `json:"metadata"`
-	Nodes    []*Node           `json:"nodes"`
+	Name     string            `json:"name"`     // under which it is looked up
+	Version  string            `json:"version"`  // any text; two versions are two services of one name
+	Metadata map[string]string `json:"metadata"` // labels of all nodes, for programs
+	Nodes    []*Node           `json:"nodes"`    // in no particular order
 }
 
 // Node is one server.

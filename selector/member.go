@@ -17,8 +17,8 @@ const (
 
 // Member is a node with what is known of it. Node and Service are shared and must not be changed.
 type Member struct {
-	Node    *registry.Node
-	Service *registry.Service
+	Node    *registry.Node    // who may be called
+	Service *registry.Service // the one of its versions that the node belongs to
 
 	weight float64
 	*record

@@ -49,8 +49,8 @@ func (r *Request) allows(m *Member) bool {
 
 // Choice is the node chosen for one call. Node and Service are shared and must not be changed.
 type Choice struct {
-	Node    *registry.Node
-	Service *registry.Service
+	Node    *registry.Node    // who is to be called
+	Service *registry.Service // the one of its versions that the node belongs to
 
 	record *record
 	since  clock.Time

@@ -236,8 +236,8 @@ func splitAddress(address string) (string, uint16, error) {
 
 // AddressError says that ListenAddress is no address to listen on.
 type AddressError struct {
-	Address string
-	Reason  error
+	Address string // as it was given
+	Reason  error  // what is wrong with it
 }
 
 // Error quotes the address and says what is wrong with it.

@@ -17,7 +17,8 @@ import (
 //
 // Public is what another module can import: not main, not below internal, not in a folder with a go.mod of its own,
 // testdata or a hidden folder. A name in a group of constants or variables may stand under the comment of the group
-// or of its line, the one method of an interface under the comment of the interface. Fields of structs are not looked at. Packages in without need no example.
+// or of its line, the one method of an interface under the comment of the interface, and the fields of a struct in a block of lines under that of the
+// field above them. Packages in without need no example.
 func CheckGodoc(fsys fs.FS, without []string) ([]string, error) {
 	var faults []string
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -60,6 +61,7 @@ func packageFaults(fsys fs.FS, folder string, example bool) ([]string, error) {
 	var tests []*ast.File
 	commented, public := false, false
 	files := token.NewFileSet()
+	line := func(p token.Pos) int { return files.Position(p).Line }
 	for _, source := range sources {
 		text, err := fs.ReadFile(fsys, source)
 		if err != nil {
@@ -77,7 +79,7 @@ func packageFaults(fsys fs.FS, folder string, example bool) ([]string, error) {
 		default:
 			public = true
 			commented = commented || file.Doc.Text() != ""
-			for _, n := range uncommented(file) {
+			for _, n := range uncommented(file, line) {
 				faults = append(faults, fmt.Sprintf("%s: %s has no doc comment", files.Position(n.Pos()), n.Name))
 			}
 		}
@@ -96,8 +98,11 @@ func hasExample(tests []*ast.File) bool {
 	return slices.ContainsFunc(doc.Examples(tests...), func(e *doc.Example) bool { return e.Output != "" })
 }
 
+// lineOf returns the line of a position.
+type lineOf func(token.Pos) int
+
 // uncommented lists the exported names that the file declares without saying what they are.
-func uncommented(file *ast.File) []*ast.Ident {
+func uncommented(file *ast.File, line lineOf) []*ast.Ident {
 	var names []*ast.Ident
 	for _, decl := range file.Decls {
 		switch d := decl.(type) {
@@ -107,7 +112,7 @@ func uncommented(file *ast.File) []*ast.Ident {
 			}
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
-				names = append(names, uncommentedSpec(spec, d.Doc.Text() != "")...)
+				names = append(names, uncommentedSpec(spec, d.Doc.Text() != "", line)...)
 			}
 		}
 	}
@@ -115,7 +120,7 @@ func uncommented(file *ast.File) []*ast.Ident {
 }
 
 // uncommentedSpec is the part of uncommented for one line of a declaration; group says that its group has a comment.
-func uncommentedSpec(spec ast.Spec, group bool) []*ast.Ident {
+func uncommentedSpec(spec ast.Spec, group bool, line lineOf) []*ast.Ident {
 	var names []*ast.Ident
 	switch s := spec.(type) {
 	case *ast.ValueSpec:
@@ -126,6 +131,9 @@ func uncommentedSpec(spec ast.Spec, group bool) []*ast.Ident {
 		if !group && s.Doc.Text() == "" && s.Comment.Text() == "" {
 			names = append(names, s.Name)
 		}
+		if st, ok := s.Type.(*ast.StructType); ok && s.Name.IsExported() {
+			names = append(names, uncommentedFields(st, line)...)
+		}
 		if i, ok := s.Type.(*ast.InterfaceType); ok && s.Name.IsExported() && ownMethods(i) > 1 {
 			for _, m := range i.Methods.List {
 				if m.Doc.Text() == "" && m.Comment.Text() == "" {
@@ -135,6 +143,22 @@ func uncommentedSpec(spec ast.Spec, group bool) []*ast.Ident {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(names), func(n *ast.Ident) bool { return !n.IsExported() })
+}
+
+// uncommentedFields is the part of uncommented for the fields of a struct. One without a comment may stand right below one that has
+// one, which then is about both.
+func uncommentedFields(s *ast.StructType, line lineOf) []*ast.Ident {
+	var names []*ast.Ident
+	commented, last := false, 0
+	for _, f := range s.Fields.List {
+		own := f.Doc.Text() != "" || f.Comment.Text() != ""
+		commented = own || commented && line(f.Pos()) == last+1
+		last = line(f.End())
+		if !commented {
+			names = append(names, f.Names...) // an embedded type has none, and its own comment
+		}
+	}
+	return names
 }
 
 // ownMethods counts the methods of an interface without those of embedded ones.

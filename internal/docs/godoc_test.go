@@ -46,6 +46,9 @@ func TestCheckGodocFindsWhatIsMissing(t *testing.T) {
 		"methods of an interface": {"a/a.go",
 			"// Package a is.\npackage a\n\n// I is.\ntype I interface {\n\tM()\n\tN() // does\n\terror\n}\n\ntype T int\n", example,
 			[]string{"a/a.go:6:2: M has", "a/a.go:11:6: T has"}},
+		"fields of a struct": {"a/a.go",
+			"// Package a is.\npackage a\n\n// S is.\ntype S struct {\n\tA int\n\tB int // does\n\tC int\n\n\tD int\n\te int\n\terror\n}\n\ntype s struct{ A int }\n",
+			example, []string{"a/a.go:6:2: A has", "a/a.go:10:2: D has"}},
 		"main":     {"a/a.go", "package main\n\nfunc F() {}\n", "", nil},
 		"internal": {"internal/a/a.go", "package a\n\nfunc F() {}\n", "", nil},
 	} {

@@ -41,7 +41,7 @@ type Cache interface {
 
 // Options are the settings of a cache.
 type Options struct {
-	TTL time.Duration
+	TTL time.Duration // see WithTTL
 }
 
 // Option changes one setting.

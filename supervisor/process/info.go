@@ -7,7 +7,7 @@ import (
 
 // Info is what is known of a process at a moment. Times are Unix seconds, 0 for never.
 type Info struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // see ProcName
 	// Description is a line for people: pid and uptime, or since when it does not run.
 	Description   string `json:"description"`
 	Start         int    `json:"start"`

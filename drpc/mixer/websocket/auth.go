@@ -21,8 +21,8 @@ type Acceptor func(sess drpc.Session) *drpc.Status
 // HandshakeAuthPlugin lets in those who prove who they are in the request, before there is a session. Either function may
 // be nil. The fields must not be changed once the plugin is in use.
 type HandshakeAuthPlugin struct {
-	CheckFunc  Checker
-	AcceptFunc Acceptor
+	CheckFunc  Checker  // sees the request, before there is a session
+	AcceptFunc Acceptor // sees the session, once it is up
 }
 
 var (
