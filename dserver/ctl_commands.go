@@ -106,7 +106,9 @@ func ctlPs(ctx context.Context, s *ctlSession, _ []string) error {
 		return err
 	}
 	if s.json {
-		return s.printJSON(infos)
+		return s.printJSON(struct { // which has its list also where the reply leaves it out
+			List []ctlInfo `json:"list"`
+		}{orEmpty(infos.List)})
 	}
 	return s.printInfos(infos)
 }
@@ -235,6 +237,7 @@ func ctlSessionList(ctx context.Context, s *ctlSession, _ []string) error {
 		return err
 	}
 	if s.json {
+		sessions.List = orEmpty(sessions.List)
 		return s.printJSON(sessions)
 	}
 	return s.printSessions(sessions)
@@ -246,6 +249,7 @@ func ctlRouteList(ctx context.Context, s *ctlSession, _ []string) error {
 		return err
 	}
 	if s.json {
+		routes.List = orEmpty(routes.List)
 		return s.printJSON(routes)
 	}
 	return s.printRoutes(routes)

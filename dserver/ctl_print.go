@@ -25,6 +25,14 @@ func (s *ctlSession) note(m phrase) {
 	}
 }
 
+// orEmpty makes an empty list of none: programs that read JSON go over it, and cannot over null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
 func (s *ctlSession) printJSON(v any) error {
 	enc := json.NewEncoder(s.out)
 	enc.SetEscapeHTML(false)

@@ -86,6 +86,7 @@ func (s *ctlSession) unlessInterrupted(ctx context.Context, err error) error {
 
 func (s *ctlSession) printTop(screen *topScreen, f topFrame) error {
 	if s.json {
+		f.Processes, f.Methods = orEmpty(f.Processes), orEmpty(f.Methods)
 		return s.printJSON(f)
 	}
 	return screen.draw(s.name, f)

@@ -493,6 +493,9 @@ func TestCtlStartsAndStopsSandboxes(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &infos); err != nil || len(infos.List) != 2 || infos.List[1].Status != "Stopped" {
 		t.Errorf("%q: %v", r.out, err)
 	}
+	for command, empty := range map[string]string{"sessions": `"list":[]`, "routes": `"list":[]`, "top": `"methods":[]`} {
+		e.run("ctl", command, "--json").want(t, codeOK, empty)
+	}
 	var v versionInfo
 	r = e.run("ctl", "v", "--json")
 	if err := json.Unmarshal([]byte(r.out), &v); err != nil || v.Authors != "team@example.com" {
