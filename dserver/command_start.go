@@ -1,6 +1,7 @@
 package dserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/gogf/gf/v2/os/gcfg"
 	"github.com/spf13/cobra"
+
+	"github.com/osgochina/dmicro/logger"
 )
 
 // startOptions are the flags of "start". What was not given is left to the
@@ -76,11 +79,18 @@ func (a *app) configure(o startOptions) error {
 	if err := errors.Join(top.err, err, c.checkSandboxes()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return errors.Join(
+	err = errors.Join(
 		os.Setenv("ENV_NAME", env),
 		os.Setenv("DEBUG", strconv.FormatBool(debug)),
 		planLog(c, env, debug).apply(),
 	)
+	if a.server.role == roleWorker {
+		return err // its master has said the rest
+	}
+	for _, remark := range c.typos() {
+		logger.Warningf(context.Background(), "%s: %s", path, remark)
+	}
+	return err
 }
 
 func (a *app) runStartFuncs() error {

@@ -131,6 +131,33 @@ func TestBadValuesAreRefusedByKeyAndValue(t *testing.T) {
 	}
 }
 
+func TestKeysThatAreNearlyOnesOfAnEndpointAreRemarkedOn(t *testing.T) {
+	t.Parallel()
+	for line, meant := range map[string]string{
+		`ListenPrt = 1`:        "ListenPort",
+		`Listen_Ports = 1`:     "ListenPort",
+		`DefaultContxtAge = 1`: "DefaultContextAge",
+		`maxrequest = 1`:       "MaxRequests",
+		`ListenPort = 1`:       "",
+		`listen_port = 1`:      "",
+		`localip = "::1"`:      "",
+		`Database = "x"`:       "",
+		`Port = 1`:             "",
+		`Name = "x"`:           "",
+	} {
+		remarks := configOf(t, "toml", "[sandbox.Box]\n"+line+"\n[sandbox.Other]\nPrintDetail = true\n").typos()
+		switch {
+		case meant == "" && len(remarks) != 0:
+			t.Errorf("%s: %q", line, remarks)
+		case meant != "" && (len(remarks) != 1 || !strings.Contains(remarks[0], "sandbox.Box.") || !strings.HasSuffix(remarks[0], "is "+meant+" meant?")):
+			t.Errorf("%s: %q, want a remark about %s", line, remarks, meant)
+		}
+	}
+	if remarks := configOf(t, "toml", "sandbox = 1\n").typos(); remarks != nil {
+		t.Errorf("%q", remarks)
+	}
+}
+
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
