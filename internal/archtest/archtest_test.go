@@ -3,6 +3,7 @@ package archtest
 import (
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -53,6 +54,33 @@ func TestTableNamesEachPathOnce(t *testing.T) {
 				t.Errorf("%s is declared twice", r.Path)
 			}
 			rows[r.Path] = true
+		}
+	}
+}
+
+// A row of a package that has gone would let a later one of that name import what nobody has thought of.
+func TestTableNamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	packages, err := Scan(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := func(where, pattern string) {
+		if !slices.ContainsFunc(packages, func(p Package) bool { return matches(pattern, p.Path) }) {
+			t.Errorf("%s names %s, where there is no package", where, pattern)
+		}
+	}
+	for _, l := range Layers {
+		for _, r := range l.Rows {
+			there("layer "+l.Name, r.Path)
+			for _, path := range r.Beside {
+				there("the row of "+r.Path, path)
+			}
+		}
+	}
+	for _, l := range Libraries {
+		for _, path := range l.In {
+			there("the fence of "+l.Path, path)
 		}
 	}
 }

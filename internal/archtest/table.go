@@ -19,7 +19,7 @@ type Layer struct {
 	Rows []Row
 }
 
-// Layers is the architecture of this module, lowest layer first. A package need not exist yet to have its row.
+// Layers is the architecture of this module, lowest layer first.
 var Layers = []Layer{
 	{Name: "L0", What: "foundations", Rows: []Row{
 		{Path: "."},
@@ -73,7 +73,6 @@ var Layers = []Layer{
 	}},
 	{Name: "L8", What: "programs", Rows: []Row{
 		{Path: "examples/*", Beside: []string{"examples/*"}},
-		{Path: "cmd/*", Beside: []string{"cmd/*"}},
 	}},
 }
 
@@ -91,7 +90,7 @@ var Libraries = []Library{
 		Path: "github.com/gogf/gf", Why: "GoFrame types appear only where exported signatures need them",
 		In: []string{
 			"logger", "drpc/message", "drpc/socket", "drpc", "drpc/plugin/*", "drpc/mixer/*",
-			"client", "supervisor/*", "dserver", "dserver/internal/*", "examples/*", "cmd/*",
+			"client", "supervisor/*", "dserver", "dserver/internal/*", "examples/*",
 		},
 	},
 	{
@@ -104,12 +103,12 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/spf13/cobra", Why: "the command line belongs to the application runner",
-		In: []string{"dserver", "dserver/internal/*", "examples/*", "cmd/*"},
+		In: []string{"dserver", "dserver/internal/*", "examples/*"},
 	},
 	{Path: "github.com/quic-go/quic-go", Why: "one package a transport", In: []string{"drpc/netproto/quic"}},
 	{Path: "github.com/xtaci/kcp-go", Why: "one package a transport", In: []string{"drpc/netproto/kcp"}},
 	{Path: "github.com/gorilla/websocket", Why: "one package a transport", In: []string{"drpc/mixer/websocket", "drpc/mixer/websocket/*"}},
 	{Path: "go.etcd.io/etcd", Why: "one package a registry", In: []string{"registry/etcd"}},
-	{Path: "github.com/hashicorp/mdns", Why: "one package a registry", In: []string{"registry", "registry/mdns"}},
+	{Path: "github.com/hashicorp/mdns", Why: "one package a registry", In: []string{"registry"}},
 	{Path: "github.com/prometheus", Why: "metrics are an interface", In: []string{"metrics/prometheus", "examples/metrics"}},
 }

@@ -31,8 +31,10 @@ func NewRegistry(opts ...registry.Option) registry.Registry {
 	return m
 }
 
+// key is what a node is known by.
 type key struct{ name, version, id string }
 
+// record is a node and the metadata that its service was registered with.
 type record struct {
 	seq      uint64         // counts registrations: the metadata of the last one is that of the service
 	node     *registry.Node // never changed
@@ -40,6 +42,7 @@ type record struct {
 	expires  time.Time // zero: never
 }
 
+// memory is a registry.
 type memory struct {
 	mu       sync.Mutex
 	options  registry.Options
@@ -49,6 +52,7 @@ type memory struct {
 	timer    *time.Timer // of the next record that expires, nil if none does
 }
 
+// Init implements registry.Registry.
 func (m *memory) Init(opts ...registry.Option) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,14 +60,17 @@ func (m *memory) Init(opts ...registry.Option) error {
 	return nil
 }
 
+// Options implements registry.Registry.
 func (m *memory) Options() registry.Options {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.options
 }
 
+// String returns "memory".
 func (m *memory) String() string { return "memory" }
 
+// Register implements registry.Registry.
 func (m *memory) Register(s *registry.Service, opts ...registry.RegisterOption) error {
 	s, err := s.Valid()
 	if err != nil {
@@ -83,6 +90,7 @@ func (m *memory) Register(s *registry.Service, opts ...registry.RegisterOption) 
 	return nil
 }
 
+// Deregister implements registry.Registry.
 func (m *memory) Deregister(s *registry.Service, _ ...registry.DeregisterOption) error {
 	s, err := s.Valid()
 	if err != nil {
@@ -97,7 +105,8 @@ func (m *memory) Deregister(s *registry.Service, _ ...registry.DeregisterOption)
 	return nil
 }
 
-// changed drops what has expired, tells the watchers, and comes back when the next record expires.
+// changed drops what has expired, tells the watchers, and comes back when the next record expires. The caller has the
+// lock.
 func (m *memory) changed() {
 	var next time.Time
 	for k, r := range m.records {
@@ -131,7 +140,7 @@ func (m *memory) expire() {
 	m.changed()
 }
 
-// list returns what is registered, of one service or of all. It shares the nodes.
+// list returns what is registered, of one service or of all. It shares the nodes. The caller has the lock.
 func (m *memory) list(service string) []*registry.Service {
 	var keys []key
 	for k, r := range m.records {
@@ -159,6 +168,7 @@ func (m *memory) copies(service string) []*registry.Service {
 	return all
 }
 
+// GetService implements registry.Registry. It returns copies.
 func (m *memory) GetService(name string, _ ...registry.GetOption) ([]*registry.Service, error) {
 	if name == "" {
 		return nil, registry.ErrNotFound
@@ -169,6 +179,7 @@ func (m *memory) GetService(name string, _ ...registry.GetOption) ([]*registry.S
 	return nil, registry.ErrNotFound
 }
 
+// ListServices implements registry.Registry. It returns copies.
 func (m *memory) ListServices(...registry.ListOption) ([]*registry.Service, error) {
 	return m.copies(""), nil
 }
@@ -180,6 +191,7 @@ type watcher struct {
 	service string
 }
 
+// Stop implements registry.Watcher.
 func (w *watcher) Stop() {
 	w.Feed.Stop()
 	w.m.mu.Lock()
@@ -187,6 +199,7 @@ func (w *watcher) Stop() {
 	delete(w.m.watchers, w)
 }
 
+// Watch implements registry.Registry.
 func (m *memory) Watch(opts ...registry.WatchOption) (registry.Watcher, error) {
 	o := registry.NewWatchOptions(opts...)
 	w := &watcher{registry.NewFeed(o.Context), m, o.Service}
