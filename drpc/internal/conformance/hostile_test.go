@@ -17,6 +17,7 @@ import (
 	"github.com/osgochina/dmicro/drpc"
 	"github.com/osgochina/dmicro/drpc/message"
 	"github.com/osgochina/dmicro/drpc/tfilter"
+	"github.com/osgochina/dmicro/internal/conntest"
 	"github.com/osgochina/dmicro/internal/polltest"
 )
 
@@ -50,10 +51,10 @@ func TestMutatedFramesLeaveNothingBehind(t *testing.T) {
 			sess := TCP(t, func(e drpc.Endpoint) { drpc.HandleCall(e, "/sum", sum) }, p.Make())
 			frames := honestFrames(t, p)
 			honest(t, sess)
-			fds, heap := descriptors(), heapInUse()
+			fds, heap := conntest.Descriptors(), heapInUse()
 			attack(t, sess, frames, mutatedFrames/len(Protos))
 			honest(t, sess)
-			polltest.Until(t, "descriptors are back to what they were", func() bool { return descriptors() <= fds })
+			polltest.Until(t, "descriptors are back to what they were", func() bool { return conntest.Descriptors() <= fds })
 			if grown := int64(heapInUse()) - int64(heap); grown > 64<<20 {
 				t.Errorf("the heap has grown by %d bytes", grown)
 			}
@@ -217,15 +218,6 @@ func TestFrameThatInflatesWithoutEndIsRefused(t *testing.T) {
 			honest(t, sess)
 		})
 	}
-}
-
-// descriptors is how many files the process has open, 0 where there is no way to tell.
-func descriptors() int {
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	return len(open)
 }
 
 func heapInUse() uint64 {
