@@ -175,7 +175,7 @@ func TestAddressThatBeginsAnewEndsItsOldConversation(t *testing.T) {
 // A network delivers late, and twice, what it likes.
 func TestLateEnterOfAnEarlierConversationEndsNothing(t *testing.T) {
 	t.Parallel()
-	ln := listen(t, Config{})
+	ln := listen(t, Config{Linger: time.Millisecond})
 	conn, err := net.Dial("udp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
