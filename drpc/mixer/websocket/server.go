@@ -125,18 +125,20 @@ func (s *Server) ListenAndServe(protoFunc ...proto.ProtoFunc) (err error) {
 		_ = ln.Close() // the server is closed: that counts
 		return drpc.ErrListenClosed
 	}
-	untrack := sync.OnceFunc(func() { s.untrack(ln) })
-	defer untrack()
+	defer s.untrack(ln)
 	if err = s.afterListen(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	logger.Infof(context.Background(), "listening for websockets on %s %s", ln.Addr().Network(), ln.Addr())
 	accepting := ln
 	if s.TLSConfig() != nil {
 		accepting = tls.NewListener(ln, &tls.Config{GetConfigForClient: s.currentTLS, MinVersion: tls.VersionTLS12})
 	}
-	err = srv.Serve(accepting)
-	untrack() // nobody listens any more, whatever is waited for
+	if s.begin() {
+		logger.Infof(context.Background(), "listening for websockets on %s %s", ln.Addr().Network(), ln.Addr())
+		err = srv.Serve(accepting)
+		s.untrack(ln) // nobody listens any more, whatever is waited for
+		s.serving.Done()
+	}
 	if errors.Is(err, http.ErrServerClosed) || s.isClosing() {
 		_ = s.Drain(context.Background()) // waits for the end that has begun, or the caller would hasten it by its Close
 		return drpc.ErrListenClosed
@@ -233,6 +235,16 @@ func (s *Server) track(ln net.Listener, srv *http.Server) bool {
 		return false
 	}
 	s.listeners[ln] = srv
+	return true
+}
+
+// begin has Close wait for who serves from here on, unless a hook has closed the server, which must not wait for itself.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
 	s.serving.Add(1)
 	return true
 }
@@ -241,7 +253,6 @@ func (s *Server) untrack(ln net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, ln)
-	s.serving.Done()
 }
 
 // connState keeps an eye on connections that have not sent a request yet.
@@ -300,7 +311,7 @@ func (s *Server) stop() error {
 }
 
 // Close stops listening and closes all sessions gracefully, with the code 1001. Requests to other routes get five seconds
-// to end. From a handler or a hook of this framework it starts that and returns. A second Close returns nil.
+// to end. From a handler or a hook of package drpc it starts that and returns. A second Close returns nil.
 func (s *Server) Close() error {
 	err := s.Endpoint.Close()
 	s.serving.Wait()

@@ -124,6 +124,27 @@ func TestHooksAroundListeningCount(t *testing.T) {
 	}
 }
 
+// closeHook closes its server as soon as that listens.
+type closeHook struct{ close func() error }
+
+func (*closeHook) Name() string                 { return "close-hook" }
+func (h *closeHook) AfterListen(net.Addr) error { return h.close() }
+
+func TestHookThatClosesTheServerDoesNotWaitForItself(t *testing.T) {
+	t.Parallel()
+	hook := new(closeHook)
+	s := newTestServer(t, "/", drpc.EndpointConfig{}, hook)
+	hook.close = s.Close
+	done := make(chan error, 1)
+	go func() { done <- s.ListenAndServe() }()
+	if err := polltest.Receive(t, "the end of ListenAndServe", done); !errors.Is(err, drpc.ErrListenClosed) {
+		t.Errorf("ListenAndServe: %v", err)
+	}
+	if len(s.Addrs()) != 0 {
+		t.Errorf("still listening on %v", s.Addrs())
+	}
+}
+
 func TestOtherRoutesStandBeside(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, "/ws", drpc.EndpointConfig{})
