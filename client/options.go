@@ -180,8 +180,8 @@ func OptEndpoint(fn func(*drpc.EndpointConfig)) Option {
 }
 
 // OptCustomService makes the client call fixed nodes, without a registry: those of service, whose version is "1.0.0"
-// if it has none. It takes the place of a registry and a selector given before. A service without nodes ends
-// NewRpcClient; New returns the error.
+// and whose name is that of the client if it has none; under another name the client does not find them. It takes the
+// place of a registry and a selector given before. A service without nodes ends NewRpcClient; New returns the error.
 func OptCustomService(service *registry.Service) Option {
 	return func(o *Options) {
 		fixed := service.Clone()

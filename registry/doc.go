@@ -2,7 +2,7 @@
 //
 // A [Registry] is where servers write themselves down and clients look them up. The packages below this one are
 // registries: memory for one process and for tests, etcd for clusters, cache in front of any other. The one in this
-// package, made by [NewRegistry], needs no infrastructure: nodes find each other by multicast DNS. A [Plugin] keeps
+// package, made by [NewRegistry], needs no infrastructure: nodes find each other by multicast DNS. A [PluginRegistry] keeps
 // an endpoint registered as long as it listens.
 //
 // All registries may be used concurrently. Services and nodes that a registry returns belong to the caller; those that

@@ -14,9 +14,9 @@ type Options struct {
 	TLSConfig *tls.Config   // TLS with these settings
 	Context   context.Context
 
-	ServiceName    string        // what a Plugin registers unless it is told otherwise
+	ServiceName    string        // what a PluginRegistry registers unless it is told otherwise
 	ServiceVersion string        // the same for its version
-	LeasesInterval time.Duration // how often a Plugin registers again, DefaultRegisterInterval if 0
+	LeasesInterval time.Duration // how often a PluginRegistry registers again, DefaultRegisterInterval if 0
 	RegisterTTL    time.Duration // how long a node lives that is not heard of, DefaultRegisterTTL if 0
 	Domain         string        // of mDNS, "dmicro" if empty
 }
@@ -56,17 +56,17 @@ func OptTLSConfig(t *tls.Config) Option {
 	return func(o *Options) { o.TLSConfig = t }
 }
 
-// OptServiceName names the service that a Plugin registers unless it is told otherwise.
+// OptServiceName names the service that a PluginRegistry registers unless it is told otherwise.
 func OptServiceName(name string) Option {
 	return func(o *Options) { o.ServiceName = name }
 }
 
-// OptServiceVersion sets the version of the service that a Plugin registers unless it is told otherwise.
+// OptServiceVersion sets the version of the service that a PluginRegistry registers unless it is told otherwise.
 func OptServiceVersion(version string) Option {
 	return func(o *Options) { o.ServiceVersion = version }
 }
 
-// OptLeasesInterval sets how often a Plugin registers again.
+// OptLeasesInterval sets how often a PluginRegistry registers again.
 func OptLeasesInterval(t time.Duration) Option {
 	return func(o *Options) { o.LeasesInterval = t }
 }

@@ -26,7 +26,7 @@ const (
 	stopTimeout = 3 * time.Second
 )
 
-// PluginConfig is what a Plugin registers, and how. All fields may be zero.
+// PluginConfig is what a PluginRegistry registers, and how. All fields may be zero.
 type PluginConfig struct {
 	ServiceName string            // what the options of the registry say if empty
 	Version     string            // the same; "1.0.0" if they say nothing either

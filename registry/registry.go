@@ -55,7 +55,7 @@ var (
 )
 
 const (
-	// DefaultRegisterInterval is how often a Plugin registers again.
+	// DefaultRegisterInterval is how often a PluginRegistry registers again.
 	DefaultRegisterInterval = 30 * time.Second
 	// DefaultRegisterTTL is how long a node stays registered that is not heard of any more.
 	DefaultRegisterTTL = 90 * time.Second

@@ -68,7 +68,7 @@ type Options struct {
 	Advertise string
 	// Metadata are labels of the node, for selectors: "weight" and whatever filters look at.
 	Metadata map[string]string
-	// StopTimeout is how long Close lets the server leave before it cuts what is left; 10 s by default.
+	// StopTimeout is how long Close lets the server leave before it cuts what is left; 10 s by default, 0 cuts at once.
 	StopTimeout time.Duration
 	// MoveTimeout is how long a server that leaves waits for its peers to move to another one, 2 s by default. Those that
 	// stay, as they have nowhere to go, are closed then: what is under way is finished, and calls that come are refused as
@@ -173,10 +173,10 @@ func OptMetadata(labels map[string]string) Option {
 	}
 }
 
-// OptStopTimeout sets how long Close lets the server leave.
+// OptStopTimeout sets how long Close lets the server leave; 0 cuts what is at work at once.
 func OptStopTimeout(d time.Duration) Option { return func(o *Options) { o.StopTimeout = d } }
 
-// OptMoveTimeout sets how long a server that leaves waits for its peers to move to another one.
+// OptMoveTimeout sets how long a server that leaves waits for its peers to move to another one; 0 does not wait.
 func OptMoveTimeout(d time.Duration) Option { return func(o *Options) { o.MoveTimeout = d } }
 
 // OptContext makes the server shut down when ctx is done.
