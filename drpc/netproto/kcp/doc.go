@@ -16,9 +16,11 @@
 //	5  3  "dmk"
 //	8  8  cookie and enter: the cookie; close: how many bytes were written before; else 0
 //
-// A client says hello until it gets a cookie, then enter with that cookie until it is welcome. Alive is answered with
-// here, or with gone where there is no such conversation; so are datagrams of KCP. Close is repeated until it is answered
-// with closed, which a peer sends when its reader has all bytes, or has closed too.
+// A client says hello until it gets a cookie, then enter with that cookie until it is welcome. An address has one
+// conversation: a new one ends the one before, but an enter whose cookie is older than that of the one in place comes
+// late, and is not answered. Alive is answered with here, or with gone where there is no such conversation; so are
+// datagrams of KCP. Close is repeated until it is answered with closed, which a peer sends when its reader has all bytes,
+// or has closed too.
 //
 // Nothing of this is protected from whoever can read the datagrams: use TLS where that matters.
 //
