@@ -1,5 +1,5 @@
 # DMicro. "make" checks everything a change must pass, "make help" lists the rest.
-# Only Go, make and a POSIX shell are needed; "race" needs a C compiler, too.
+# Only Go, make and a POSIX shell are needed; "race" and "soak" need a C compiler, too.
 
 SHELL     := /bin/sh
 GO        ?= go
@@ -22,7 +22,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: ## start the example server, call it, inspect it, stop it; reload another one under load
-	@bash examples/quickstart/demo.sh
+	@sh examples/quickstart/demo.sh
 
 test: build ## all tests; needs nothing but Go
 	@echo "== tests"
