@@ -79,18 +79,19 @@ func (a *app) configure(o startOptions) error {
 	if err := errors.Join(top.err, err, c.checkSandboxes()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	err = errors.Join(
-		os.Setenv("ENV_NAME", env),
-		os.Setenv("DEBUG", strconv.FormatBool(debug)),
-		planLog(c, env, debug).apply(),
-	)
+	if err := planLog(c, env, debug).apply(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := errors.Join(os.Setenv("ENV_NAME", env), os.Setenv("DEBUG", strconv.FormatBool(debug))); err != nil {
+		return err
+	}
 	if a.server.role == roleWorker {
-		return err // its master has said the rest
+		return nil // its master has said the rest
 	}
 	for _, remark := range c.typos() {
 		logger.Warningf(context.Background(), "%s: %s", path, remark)
 	}
-	return err
+	return nil
 }
 
 func (a *app) runStartFuncs() error {

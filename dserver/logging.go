@@ -1,7 +1,6 @@
 package dserver
 
 import (
-	"fmt"
 	"maps"
 
 	"github.com/osgochina/dmicro/logger"
@@ -54,9 +53,4 @@ func planLog(c *Config, env string, debug bool) logPlan {
 	return p
 }
 
-func (p logPlan) apply() error {
-	if err := logger.SetConfigWithMap(p.settings); err != nil {
-		return fmt.Errorf("configuration table logger: %w", err)
-	}
-	return nil
-}
+func (p logPlan) apply() error { return logger.SetConfigWithMap(p.settings) }

@@ -400,7 +400,7 @@ func TestStartRefuses(t *testing.T) {
 		"-c ./sub/own.toml": {codeFailed, "./sub/own.toml"},
 		"-c bad.toml":       {codeFailed, `sandbox.UserBox.ListenPort: "70000"`},
 		"-c broken.toml":    {codeFailed, "broken.toml"},
-		"-c log.toml":       {codeFailed, "LOUD"},
+		"-c log.toml":       {codeFailed, `log.toml: logger: setting level: unknown level "LOUD"`},
 		"-m 9":              {codeUsage, "process model 9"},
 		"--daemon=maybe":    {codeUsage, "Usage:"},
 	} {

@@ -79,7 +79,7 @@ func GetLevel() int { return std.level.get() }
 func SetLevelStr(levelStr string) error {
 	level, err := parseLevel(levelStr)
 	if err != nil {
-		return err
+		return fmt.Errorf("logger: %w", err)
 	}
 	SetLevel(level)
 	return nil
@@ -88,7 +88,7 @@ func SetLevelStr(levelStr string) error {
 func parseLevel(name string) (int, error) {
 	level, ok := levelNames[strings.ToUpper(strings.TrimSpace(name))]
 	if !ok {
-		return 0, fmt.Errorf("logger: unknown level %q (want ALL, DEBUG, INFO, NOTICE, WARN, ERROR, CRIT, DEV or PROD)", name)
+		return 0, fmt.Errorf("unknown level %q (want ALL, DEBUG, INFO, NOTICE, WARN, ERROR, CRIT, DEV or PROD)", name)
 	}
 	return level, nil
 }
