@@ -1,6 +1,7 @@
 package dserver
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -65,5 +66,20 @@ func same(t *testing.T, heading string, there []string) {
 	slices.Sort(there)
 	if !slices.Equal(said, there) {
 		t.Errorf("docs/dserver.md lists below %s\n%s\nand there are\n%s", heading, said, there)
+	}
+}
+
+func TestPageHasTheExitCodes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code, meaning := range map[int]string{
+		codeOK: "done", codeFailed: "failed", codeUsage: "wrong usage", codeNotRunning: "`status`: not running",
+	} {
+		if row := fmt.Sprintf("\n| %d | %s", code, meaning); !strings.Contains(string(text), row) {
+			t.Errorf("docs/operations.md has no row %q", row)
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -197,6 +199,13 @@ func TestHooksPageNamesEveryHook(t *testing.T) {
 			t.Errorf("docs/drpc.md has no row for %s", name)
 		}
 	}
+	for _, d := range documents(t) {
+		for _, m := range regexp.MustCompile(`(\d+) (?:plugin )?(?:hooks|interfaces|个钩子)`).FindAllStringSubmatch(d.Text, -1) {
+			if m[1] != strconv.Itoa(hooks) {
+				t.Errorf("%s: %q, and there are %d", d.Path, m[0], hooks)
+			}
+		}
+	}
 	if rows := strings.Count(string(text), "Plugin` |"); hooks != 27 || rows != hooks {
 		t.Errorf("%d hooks are declared and %d documented, want 27", hooks, rows)
 	}
@@ -307,6 +316,26 @@ func TestCheckNamesFindsUnknownOnes(t *testing.T) {
 	got := CheckNames(c, packages, []Document{d})
 	if len(got) != 2 || !strings.Contains(got[0], "fmt has no Nothing") || !strings.Contains(got[1], "time has no Time.Moon") {
 		t.Errorf("faults %q, want fmt.Nothing and time.Time.Moon", got)
+	}
+}
+
+func TestCodesAreThoseOfTheConstants(t *testing.T) {
+	t.Parallel()
+	c, err := NewCompiler(root, module+"/drpc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults, err := CheckCodes(c, module+"/drpc", documents(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+	d := Parse("a.md", "503, `drpc.CodeBusy`; 504, `drpc.CodeBusy`\n| -1 | `drpc.CodeUnknownError` |\n| 405 | `drpc.CodeNotFound` |\n`drpc.CodeNo`\n")
+	faults, err = CheckCodes(c, module+"/drpc", []Document{d})
+	if got := strings.Join(faults, "\n"); err != nil || got != "a.md:1: CodeBusy is 503, not 504\na.md:3: CodeNotFound is 404, not 405" {
+		t.Errorf("faults %q, %v", got, err)
 	}
 }
 

@@ -31,9 +31,13 @@ func CheckForm(documents []Document) []string {
 			cells = 0
 			if open == 0 && strings.HasPrefix(trimmed, "|") {
 				cells = cellsOf(trimmed)
-				if before != 0 && cells != before {
-					fault(i+1, fmt.Sprintf("a row of %d cells below one of %d", cells, before))
-				}
+			}
+			switch {
+			case before == 0 || open != 0 || trimmed == "" || strings.HasPrefix(trimmed, "<"):
+			case cells == 0:
+				fault(i+1, "a line right below a table, which it becomes a row of")
+			case cells != before:
+				fault(i+1, fmt.Sprintf("a row of %d cells below one of %d", cells, before))
 			}
 		}
 		if open != 0 {

@@ -23,6 +23,8 @@ func TestCheckFormFindsWhatIsBroken(t *testing.T) {
 		{"a fence that is never closed", "a\n```sh\nmake\n\n## b\n", "a.md:2: the fence is never closed"},
 		{"a span over two lines", "see `make\ntest`\n", "a.md:1: a code span does not end on its line\na.md:2: a code span does not end on its line"},
 		{"a cell too few", "| a | b |\n|---|---|\n| c |\n", "a.md:3: a row of 1 cells below one of 2"},
+		{"a row without its bar", "| a | b |\n|---|---|\nc | d |\n", "a.md:3: a line right below a table, which it becomes a row of"},
+		{"a remark below a table", "| a |\n|---|\n<!-- end -->\n", ""},
 		{"a cell too many", "| a | b |\n|---|---|\n| c | d | e |\n", "a.md:3: a row of 3 cells below one of 2"},
 	}
 	for _, tt := range tests {
