@@ -22,7 +22,7 @@ import (
 
 // quick is a rate for tests in which nobody falls silent: a peer that shares a busy machine must not seem to within twice
 // that time.
-const quick = 200 * time.Millisecond
+const quick = 500 * time.Millisecond
 
 // some is how many bytes a few heartbeats are.
 const some = 120
