@@ -65,7 +65,7 @@ var metaKeys = [...]string{
 // whatever the case, which clients and proxies between change at will.
 func metaKey(name []byte) []byte {
 	for _, key := range metaKeys {
-		if same(name, key) {
+		if same(name, key) && string(name) != key { // peers spell most of them as they are
 			return []byte(key)
 		}
 	}
