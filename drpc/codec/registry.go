@@ -3,10 +3,10 @@ package codec
 import (
 	"fmt"
 
-	"github.com/osgochina/dmicro/internal/registry"
+	"github.com/osgochina/dmicro/internal/idtable"
 )
 
-var codecs = registry.New[Codec]("codec", "codec")
+var codecs = idtable.New[Codec]("codec", "codec")
 
 // Reg registers c for the whole process.
 //

@@ -1,10 +1,10 @@
 package tfilter
 
 import (
-	"github.com/osgochina/dmicro/internal/registry"
+	"github.com/osgochina/dmicro/internal/idtable"
 )
 
-var filters = registry.New[TransferFilter]("tfilter", "filter")
+var filters = idtable.New[TransferFilter]("tfilter", "filter")
 
 // Reg registers tFilter for the whole process.
 //
