@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -113,6 +114,7 @@ func (a *app) rootCommand(binary string) *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().BoolVar(&a.debug, "debug", false, "log everything, to the standard output too")
+	root.SetHelpCommand(helpCommand())
 	root.AddCommand(a.startCommand(), a.reloadCommand(), a.statusCommand(), a.versionCommand())
 	for _, way := range endings {
 		root.AddCommand(a.endCommand(way))
@@ -127,6 +129,23 @@ func (a *app) rootCommand(binary string) *cobra.Command {
 		f(root)
 	}
 	return root
+}
+
+// helpCommand is cobra's, but that it fails where there is nothing to explain.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, _, err := cmd.Root().Find(args)
+			if err != nil {
+				name := cmd.Root().Name()
+				return &exitError{code: codeUsage, err: fmt.Errorf("%q is no command of %s; %s help lists them", strings.Join(args, " "), name, name)}
+			}
+			topic.InitDefaultHelpFlag() // or the flag is missing in its own explanation
+			return topic.Help()
+		},
+	}
 }
 
 func (a *app) versionCommand() *cobra.Command {

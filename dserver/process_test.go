@@ -430,6 +430,8 @@ func TestWrongUsage(t *testing.T) {
 	e.run("version").want(t, codeOK, "Authors:         team@example.com")
 	e.run("v").want(t, codeOK, "GF Version:")
 	e.run("help").want(t, codeOK, "start", "greet", "ctl")
+	e.run("help", "stop").want(t, codeOK, "wait until it is gone", "--timeout", "--help")
+	e.run("help", "stpo").want(t, codeUsage, `"stpo" is no command`, "help lists them")
 }
 
 func TestEnvironmentAndDebugDecideTheLogLevel(t *testing.T) {
