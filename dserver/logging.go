@@ -21,15 +21,10 @@ var envLevels = map[string]string{
 	"test":    "INFO",
 }
 
-// planLog reads the log settings. The file's table is logger, or default inside
-// it. A level follows from the environment if none is set, and a file log in
-// product is the only one.
+// planLog reads the log settings. A level follows from the environment if none is set, and a file log in product is
+// the only one.
 func planLog(c *Config, env string, debug bool) logPlan {
-	values := c.table("logger").values
-	if sub := subTable(values, "default"); sub != nil {
-		values = sub
-	}
-	p := logPlan{env: env, debug: debug, settings: maps.Clone(values)}
+	p := logPlan{env: env, debug: debug, settings: maps.Clone(logTable(c))}
 	if p.settings == nil {
 		p.settings = make(map[string]any)
 	}
@@ -51,6 +46,15 @@ func planLog(c *Config, env string, debug bool) logPlan {
 		p.settings["level"], p.settings["stdout"] = "ALL", true
 	}
 	return p
+}
+
+// logTable is the table of the file with the settings of the log: logger, or default inside it.
+func logTable(c *Config) map[string]any {
+	values := c.table("logger").values
+	if sub := subTable(values, "default"); sub != nil {
+		return sub
+	}
+	return values
 }
 
 func (p logPlan) apply() error { return logger.SetConfigWithMap(p.settings) }
