@@ -161,10 +161,10 @@ func TestKeysThatAreNearlyOnesOfAnEndpointAreRemarkedOn(t *testing.T) {
 func TestKeysThatAreNearlyOnesOfTheLogAreRemarkedOn(t *testing.T) {
 	t.Parallel()
 	for table, want := range map[string]string{
-		"[logger]\npth = 'x'\n":                           "configuration key logger.pth is none of the log's: is Path meant?",
+		"[logger]\npth = 'x'\n":                            "configuration key logger.pth is none of the log's: is Path meant?",
 		"[logger]\npath = 'x'\n[logger.default]\nlevl=1\n": "configuration key logger.levl is none of the log's: is Level meant?",
-		"[logger]\nrotate_size = 1\nstdout = true\n":      "",
-		"[logger]\nsize = 'x'\n":                         "",
+		"[logger]\nrotate_size = 1\nstdout = true\n":       "",
+		"[logger]\nsize = 'x'\n":                           "",
 	} {
 		if got := strings.Join(configOf(t, "toml", table).typos(), "\n"); got != want {
 			t.Errorf("%q: %q, want %q", table, got, want)
