@@ -50,8 +50,8 @@ func TestPathsLeadSomewhere(t *testing.T) {
 
 func TestCheckPathsFindsThoseThatLeadNowhere(t *testing.T) {
 	t.Parallel()
-	fsys := fstest.MapFS{"a/b/c.go": {}, "a/d/e.go": {}}
-	d := Parse("a.md", "`a/b`, `./a/b/c.go`, `a/*`, `x/y`, `/a/z`, `go run ./a/...`, `a/f`, `a/*/g.go`, a/prose, `a/old`\n"+
+	fsys := fstest.MapFS{"a/b/c.go": {}, "a/d/e.go": {}, ".cache/site": {}}
+	d := Parse("a.md", "`.cache/bench.txt`, `a/b`, `./a/b/c.go`, `a/*`, `x/y`, `/a/z`, `go run ./a/...`, `a/f`, `a/*/g.go`, a/prose, `a/old`\n"+
 		"```sh\ngo test ./a/h ./a/d # ./a/remark\n```\n    go run ./a/i\n```text\n./a/j\n```\n")
 	faults, err := CheckPaths(fsys, []string{"a/old"}, []Document{d})
 	if err != nil {
