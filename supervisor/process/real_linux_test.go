@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,6 +100,75 @@ func TestReapOrphansEndsWithItsContext(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// zombieOf waits until a child is dead, and returns how it is found.
+func zombieOf(t *testing.T, pid int) (z zombie) {
+	t.Helper()
+	polltest.Until(t, "the child is dead", func() (dead bool) {
+		z, dead = readStat(filepath.Join("/proc", strconv.Itoa(pid), "stat"), os.Getpid())
+		return dead
+	})
+	return z
+}
+
+func TestAChildThatIsWaitedForLateKeepsItsExitCode(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("/bin/sh", "-c", "exit 7")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hasDescriptor := cmd.Process.WithHandle(func(uintptr) {}) == nil
+	if z := zombieOf(t, cmd.Process.Pid); hasDescriptor {
+		reap(map[zombie]bool{z: true}) // a second look, and nobody has waited yet
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("the child ended with %v", err)
+	}
+	if !hasDescriptor {
+		t.Skip("this system has no descriptors of processes")
+	}
+}
+
+func TestADeadChildThatNobodyAwaitsIsReapedAtTheSecondLook(t *testing.T) {
+	t.Parallel()
+	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "exit 0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zombieOf(t, pid)
+	if dead := reap(nil); !dead[z] {
+		t.Errorf("the first look does not find %v in %v", z, dead)
+	}
+	reap(map[zombie]bool{z: true})
+	if _, err = syscall.Wait4(pid, nil, syscall.WNOHANG, nil); !errors.Is(err, syscall.ECHILD) {
+		t.Errorf("after the second look it is still there: %v", err)
+	}
+}
+
+func TestPidOfADescriptor(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1059\nPid:\t17\nNSpid:\t17\n": 17,
+		"Pid:\t-1\n":            0, // it is no more
+		"pos:\t0\nflags:\t02\n": 0,
+		"Pid:":                  0,
+		"":                      0,
+	} {
+		if pid, ok := parsePidfd([]byte(text)); ok != (want > 0) || ok && pid != want {
+			t.Errorf("%q: %d, %v, want %d", text, pid, ok, want)
+		}
+	}
+}
+
+func FuzzParsePidfd(f *testing.F) {
+	f.Add([]byte("pos:\t0\nPid:\t17\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if pid, ok := parsePidfd(text); ok && pid < 1 {
+			t.Errorf("%q: %d", text, pid)
+		}
+	})
 }
 
 func TestStatOfANameWithParentheses(t *testing.T) {

@@ -93,13 +93,11 @@ func TestACrashTakesItsGrandchildrenAlong(t *testing.T) {
 	}
 }
 
-func TestACrashLoopEndsFatalWithoutABusyProcessor(t *testing.T) {
+func TestACrashLoopPausesAndEndsFatal(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	sibling := p.start("sleep")
 	pid := p.pid("up")
-	var before, after syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_CHILDREN, &before)
 	began := time.Now()
 	var mu sync.Mutex
 	var trace []string
@@ -108,7 +106,6 @@ func TestACrashLoopEndsFatalWithoutABusyProcessor(t *testing.T) {
 		defer mu.Unlock()
 		trace = append(trace, i.StateName)
 	}))
-	_ = syscall.Getrusage(syscall.RUSAGE_CHILDREN, &after)
 	if took := time.Since(began); took < 3*time.Second {
 		t.Errorf("three starts within %v", took)
 	}
@@ -222,13 +219,11 @@ func TestNoLineIsLostOrTornByRotation(t *testing.T) {
 			t.Fatalf("line %d is %q", i, line)
 		}
 	}
-	// There are 17 files if the log is written as the program writes. After a pause it has more to write than fits into a
-	// file, and a file that is younger than 2 ms is not full: it grows by a system call a line.
-	if len(sizes) < 4 {
+	if len(sizes) < 16 || len(sizes) > 18 { // 1,861 lines a file are 17
 		t.Errorf("%d files", len(sizes))
 	}
 	for name, size := range sizes {
-		if size > 500<<10 {
+		if size > 100<<10+55 { // and a line, if it came in two pieces
 			t.Errorf("%s has %d bytes", name, size)
 		}
 	}
