@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -45,7 +46,7 @@ type fileLogger struct {
 func (l fileLogger) Close() error { return l.close() }
 
 // openFiles holds every file that is or was written, by its absolute name. A closed one is kept because the library has
-// a goroutine for each logger that it makes, for ever: so there is one for each name at most.
+// a goroutine for each logger that it makes, for ever: so there is no new one unless the number of backups has changed.
 var openFiles = struct {
 	sync.Mutex
 	byName map[string]*file
@@ -147,13 +148,13 @@ func (f *file) Write(b []byte) (int, error) {
 }
 
 // fitting returns how much of b goes into the current file: as many whole lines as fit, at least one if the file is
-// empty or too new to be rotated, and the rest of a line that was begun. 0 means that the file is full.
+// empty, and the rest of a line that was begun. 0 means that the file is full.
 func (f *file) fitting(b []byte) int {
 	if f.conf.MaxBytes <= 0 {
 		return len(b)
 	}
 	room, fits := f.conf.MaxBytes-f.size, 0
-	grows := f.midLine || f.size == 0 || time.Since(f.rotated) < rotatePause
+	grows := f.midLine || f.size == 0
 	for fits < len(b) {
 		line := len(b) - fits
 		if i := bytes.IndexByte(b[fits:], '\n'); i >= 0 {
@@ -167,11 +168,14 @@ func (f *file) fitting(b []byte) int {
 	return fits
 }
 
+// rotate begins a new file. When that fails the old one goes on, and may grow by as much as one holds before the next try.
 func (f *file) rotate() error {
-	f.rotated, f.size, f.midLine = time.Now(), 0, false
+	f.size, f.midLine = 0, false
 	if f.conf.Backups <= 0 {
 		return f.empty()
 	}
+	time.Sleep(rotatePause - time.Since(f.rotated)) // mostly it has long been over
+	f.rotated = time.Now()
 	if err := f.out.Rotate(); err != nil {
 		return fmt.Errorf("proclog: %w", err)
 	}
@@ -199,7 +203,9 @@ func (f *file) ClearAllLogFile() error {
 	defer f.mu.Unlock()
 	errs := []error{f.empty()}
 	for _, name := range f.backups() {
-		errs = append(errs, os.Remove(name))
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // the library removes them, too
+			errs = append(errs, fmt.Errorf("proclog: %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

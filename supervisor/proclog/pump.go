@@ -139,7 +139,7 @@ func (p *Pump) flush(spare []byte) []byte {
 		}
 	}
 	if lost > 0 {
-		if _, err := fmt.Fprintf(p.to, "supervisor: %d bytes of output were dropped, the log was too slow\n", lost); err != nil {
+		if _, err := fmt.Fprintf(p.to, "supervisor: %d bytes of output were dropped, the log was too slow or failed\n", lost); err != nil {
 			p.lose(lost)
 		}
 	}
