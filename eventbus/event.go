@@ -142,12 +142,17 @@ func (e *Event) twin() *Event { return &Event{name: e.Name(), origin: e.home()} 
 // fresh returns an event that shares nothing with e, with params for data if there are any.
 func (e *Event) fresh(name string, params map[interface{}]interface{}) *Event {
 	if params == nil {
-		h := e.home()
-		h.mu.RLock()
-		defer h.mu.RUnlock()
-		params = maps.Clone(h.data)
+		params = e.copied()
 	}
 	return NewEvent(name, params)
+}
+
+// copied returns a copy of the data.
+func (e *Event) copied() map[interface{}]interface{} {
+	h := e.home()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return maps.Clone(h.data)
 }
 
 // claimer is an event that knows whether it is being published: an Event, or what embeds one.

@@ -19,10 +19,10 @@ func NewTyped[T any](name string, value T) *Typed[T] {
 	return t
 }
 
-// Clone returns an event with the same name, value and data that is aborted by itself.
+// Clone returns an event with the same name and value, and a copy of the data.
 func (t *Typed[T]) Clone() IEvent {
 	c := NewTyped(t.Name(), t.Value)
-	c.origin = t.home()
+	c.data = t.copied()
 	return c
 }
 

@@ -99,14 +99,38 @@ func TestTypedAndUntypedMix(t *testing.T) {
 	tr.want(t, "untyped")
 }
 
-func TestCloneOfTyped(t *testing.T) {
+func TestCloneOfTypedIsIndependent(t *testing.T) {
 	t.Parallel()
 	e := NewTyped("a", 7)
+	e.Set("k", 1)
 	c := e.Clone().(*Typed[int])
 	c.Abort(true)
-	c.Set("k", 1)
-	if c.Name() != "a" || c.Value != 7 || e.IsAborted() || e.Get("k") != 1 {
-		t.Errorf("clone %q %d; the data are shared, abort is not", c.Name(), c.Value)
+	if c.Name() != "a" || c.Value != 7 || c.Get("k") != 1 {
+		t.Errorf("clone %q %d with data %v", c.Name(), c.Value, c.Data())
+	}
+	c.Set("k", 2)
+	if e.IsAborted() || e.Get("k") != 1 {
+		t.Errorf("a change of the clone changed the event: aborted %v, data %v", e.IsAborted(), e.Data())
+	}
+}
+
+func TestFiringsOfARegisteredTypedEventDoNotShareData(t *testing.T) {
+	t.Parallel()
+	b := New("")
+	count(t, b, "a")
+	registered := NewTyped("a", 7)
+	registered.Set("own", true)
+	must(t, b.AddEvent(registered))
+	e, err := b.Fire("a", map[interface{}]interface{}{"n": 1})
+	if typed, ok := e.(*Typed[int]); err != nil || !ok || typed.Value != 7 || e.Get("n") != 1 || e.Get("own") != nil {
+		t.Fatalf("Fire = %v, %v", e, err)
+	}
+	e.Set("stored", true)
+	if registered.Get("n") != nil || registered.Get("own") != true || registered.Get("stored") != nil {
+		t.Errorf("a firing changed the registered event: %v", registered.Data())
+	}
+	if e, err = b.Fire("a", nil); err != nil || e.Get("own") != true || e.Get("n") != nil {
+		t.Errorf("Fire without parameters = %v, %v", e, err)
 	}
 }
 
