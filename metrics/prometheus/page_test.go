@@ -231,3 +231,39 @@ func TestWhatWasCountedStaysOnThePage(t *testing.T) {
 	}
 	stay.Shutdown()
 }
+
+// Metrics that come back to a page hold their own lock while they wait for that of the page. Whoever leaves the page
+// meanwhile must not wait for them.
+func TestAPartThatComesBackDoesNotHoldUpOneThatLeaves(t *testing.T) {
+	t.Parallel()
+	stay := NewPromMetrics(metrics.OptHost("127.0.0.1"), metrics.OptPort(0))
+	if err := stay.StartPage(); err != nil {
+		t.Fatal(err)
+	}
+	defer stay.Shutdown()
+	port := metrics.OptPort(stay.Addr().(*net.TCPAddr).Port)
+	var parts []*PromMetrics
+	for range maxFormer + 1 {
+		m := NewPromMetrics(metrics.OptHost("127.0.0.1"), port)
+		if err := m.StartPage(); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, m)
+	}
+	last := parts[maxFormer]
+	for _, m := range parts[:maxFormer] {
+		m.Shutdown()
+	}
+	parts[0].mu.Lock() // as Start does
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		last.Shutdown() // one too many are former now: what the first has counted is put away
+	}()
+	polltest.Receive(t, "the last one has left", left)
+	parts[0].mu.Unlock()
+	if err := parts[0].StartPage(); err != nil {
+		t.Error(err)
+	}
+	parts[0].Shutdown()
+}

@@ -34,8 +34,10 @@ type PromMetrics struct {
 	figures  figures
 	registry *prom.Registry
 
+	optsMu sync.Mutex // taken by pages while they are locked, so nothing else is locked under it
+	opts   metrics.Options
+
 	mu      sync.Mutex
-	opts    metrics.Options
 	page    *page              // while it is shown
 	retry   context.CancelFunc // ends the attempts to show it
 	retried chan struct{}      // closed when they have ended
@@ -55,8 +57,8 @@ func NewPromMetrics(opts ...metrics.Option) *PromMetrics {
 
 // Init changes the options; before Start only.
 func (m *PromMetrics) Init(option ...metrics.Option) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.optsMu.Lock()
+	defer m.optsMu.Unlock()
 	for _, set := range option {
 		set(&m.opts)
 	}
@@ -67,8 +69,8 @@ func (m *PromMetrics) Init(option ...metrics.Option) {
 
 // Options returns the options. The plugins are the caller's to change.
 func (m *PromMetrics) Options() metrics.Options {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.optsMu.Lock()
+	defer m.optsMu.Unlock()
 	opts := m.opts
 	opts.Plugins = slices.Clone(opts.Plugins)
 	return opts
@@ -129,10 +131,11 @@ func (m *PromMetrics) StartPage() error {
 
 // show shows the page if there is to be one. The caller holds the lock.
 func (m *PromMetrics) show() (err error) {
-	if m.opts.Port < 0 {
+	opts := m.Options()
+	if opts.Port < 0 {
 		return nil
 	}
-	m.page, err = pages.join(m, net.JoinHostPort(m.opts.Host, strconv.Itoa(m.opts.Port)), m.opts.Path)
+	m.page, err = pages.join(m, net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)), opts.Path)
 	return err
 }
 
