@@ -83,7 +83,10 @@ func (u *Upgrader) setInheritListener(address []InheritAddr) error {
 	if err != nil {
 		return fmt.Errorf("graceful: %w", err)
 	}
-	return u.sys.setEnv(ghttpName, string(text))
+	if err := u.sys.setEnv(ghttpName, string(text)); err != nil {
+		return fmt.Errorf("graceful: %w", err)
+	}
+	return nil
 }
 
 // resolve checks an address and returns it as Hold takes it.
@@ -164,25 +167,26 @@ func (u *Upgrader) setShutdown(timeout time.Duration, first, before func() error
 }
 
 // GraceSignal says that the process is ready, waits as Run does, leaves as SetShutdown says, and ends the process: with
-// exit code 0, or 1 if that failed or took longer than its limit. New programs use Run, which returns.
+// exit code 0, or 1 and a line on the standard error if that failed or took longer than its limit. New programs use Run,
+// which returns.
 func GraceSignal() {
 	u, err := Default()
 	if err == nil {
 		err = u.wait(context.Background(), nil)
 	}
 	if err != nil {
-		realSystem().exit(1)
+		realSystem().end(err)
 		return
 	}
 	u.leave(0)
 }
 
-// Shutdown leaves as if a signal had asked GraceSignal to, and ends the process. A timeout replaces the limit that
-// SetShutdown set.
+// Shutdown leaves as if a signal had asked GraceSignal to, and ends the process with the same exit codes. A timeout replaces
+// the limit that SetShutdown set.
 func Shutdown(timeout ...time.Duration) {
 	u, err := Default()
 	if err != nil {
-		realSystem().exit(1)
+		realSystem().end(err)
 		return
 	}
 	var limit time.Duration
@@ -209,16 +213,12 @@ func (u *Upgrader) leave(limit time.Duration) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(call(plan.first), u.Stop(), call(plan.before)) }()
-	code := 0
 	select {
 	case err := <-done:
-		if err != nil {
-			code = 1
-		}
+		u.sys.end(err)
 	case <-timeout:
-		code = 1
+		u.sys.end(fmt.Errorf("graceful: the shutdown took longer than %v", plan.limit))
 	}
-	u.sys.exit(code)
 }
 
 func call(f func() error) error {

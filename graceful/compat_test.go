@@ -134,11 +134,12 @@ func TestLeaveRunsThePlanAndExits(t *testing.T) {
 		first, before error
 		hang          bool
 		code          int
+		says          string
 	}{
 		"well":       {},
-		"first":      {first: errors.New("x"), code: 1},
-		"before":     {before: errors.New("x"), code: 1},
-		"takes long": {hang: true, code: 1},
+		"first":      {first: errors.New("no first sweep"), code: 1, says: "no first sweep"},
+		"before":     {before: errors.New("not closed"), code: 1, says: "not closed"},
+		"takes long": {hang: true, code: 1, says: "took longer than 50ms"},
 	} {
 		u, f := ready(t, nil)
 		ln := mustListen(t, u, "tcp", "127.0.0.1:"+freePort(t))
@@ -177,6 +178,9 @@ func TestLeaveRunsThePlanAndExits(t *testing.T) {
 		u.leave(limit)
 		if !slices.Equal(f.exits, []int{tt.code}) {
 			t.Errorf("%s: exits %v", name, f.exits)
+		}
+		if said := errors.Join(f.told...); (said != nil) != (tt.says != "") || said != nil && !strings.Contains(said.Error(), tt.says) {
+			t.Errorf("%s: it says %v, want %q", name, said, tt.says)
 		}
 		close(release)
 		<-ended

@@ -23,6 +23,7 @@ type fakeSystem struct {
 	env   map[string]string
 	fds   map[int]*os.File
 	exits []int
+	told  []error // complaints
 	terms []int // processes that were asked to end
 
 	// born is what a started process does. It gets its Upgrader, or the error of making it.
@@ -107,6 +108,11 @@ func (f *fakeSystem) system() system {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.exits = append(f.exits, code)
+		},
+		complain: func(err error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.told = append(f.told, err)
 		},
 	}
 }

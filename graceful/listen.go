@@ -20,7 +20,7 @@ import (
 // Accept waits until this process may serve (see Ready) and ends with an error that is net.ErrClosed when a successor
 // has taken over. Close closes the socket for good, and removes the file of a unix socket; later successors do not
 // inherit it. ctx bounds the binding alone. While a successor starts, Listen fails with ErrReloading, since the successor
-// would not get the socket.
+// would not get the socket, and later with ErrHandedOver or ErrStopped. Other errors are those of package net.
 //
 // A unix socket has mode 0600 when it is made; change its mode to let others in. Its path should not depend on the
 // working directory.
@@ -80,8 +80,8 @@ func (u *Upgrader) ListenPacket(ctx context.Context, network, address string) (n
 
 // Hold binds address, or takes the inherited socket over, without accepting: connections wait until somebody listens
 // there, in this process or in one that a Handoff made. A held socket outlives the listeners on it; it is closed
-// by Stop, by Unhold, or when a successor takes over. On systems without reload Hold does nothing. Networks are those of
-// Listen; a port of 0 is refused, since nobody could find it.
+// by Stop, by Unhold, or when a successor takes over. On systems without reload Hold does nothing. Networks and errors are
+// those of Listen; a port of 0 is refused, since nobody could find it.
 func (u *Upgrader) Hold(ctx context.Context, network, address string) error {
 	if k := kinds[network]; k != "tcp" && !isUnix(k) {
 		return fmt.Errorf("graceful: hold: %w", net.UnknownNetworkError(network))

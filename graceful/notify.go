@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // notifyName is the variable in which systemd says where it listens.
@@ -18,6 +19,10 @@ const (
 	notifyStopping  = "STOPPING=1"
 )
 
+// notifyWait bounds how long a service manager that does not read holds a process up. It is long: one that is told late
+// is better than one that never hears of it.
+const notifyWait = 10 * time.Second
+
 func mainPID(pid int) string { return "MAINPID=" + strconv.Itoa(pid) }
 
 // Notify tells the service manager something, in assignments such as "STATUS=warming up", as sd_notify(3) does. It
@@ -25,13 +30,14 @@ func mainPID(pid int) string { return "MAINPID=" + strconv.Itoa(pid) }
 //
 // READY, RELOADING with its time, MAINPID and STOPPING are sent by Ready, Reload and Stop themselves, so a unit may
 // have Type=notify or Type=notify-reload with the default NotifyAccess=main. Whether a notification arrives decides
-// nothing: systemd has its own limits for a service that stays silent.
+// nothing: systemd has its own limits for a service that stays silent. A service manager that does not read is waited for
+// 10 s at most.
 func Notify(assignments ...string) (sent bool, err error) {
 	path, ok := realSystem().lookupEnv(notifyName)
 	if !ok || path == "" {
 		return false, nil
 	}
-	return true, notify(path, assignments)
+	return true, notify(path, notifyWait, assignments)
 }
 
 // NotifyReloading tells the service manager that this process reloads its configuration or its workers by itself, as
@@ -40,7 +46,7 @@ func NotifyReloading() (sent bool, err error) {
 	return Notify(nonEmpty([]string{notifyReloading, monotonic()})...)
 }
 
-func notify(path string, assignments []string) error {
+func notify(path string, limit time.Duration, assignments []string) error {
 	if path[0] != '@' && path[0] != '/' {
 		return fmt.Errorf("graceful: %s %q is not a socket of this machine", notifyName, path)
 	}
@@ -54,6 +60,7 @@ func notify(path string, assignments []string) error {
 	if err != nil {
 		return fmt.Errorf("graceful: notify: %w", err)
 	}
+	_ = conn.SetWriteDeadline(time.Now().Add(limit)) // fails only if closed
 	_, err = conn.Write([]byte(strings.Join(assignments, "\n")))
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return fmt.Errorf("graceful: notify: %w", err)
@@ -67,8 +74,7 @@ func (u *Upgrader) tell(assignments ...string) {
 	if !ok || path == "" || u.worker {
 		return
 	}
-	assignments = nonEmpty(assignments)
-	_ = notify(path, assignments) // see Notify: decides nothing
+	_ = notify(path, notifyWait, nonEmpty(assignments)) // see Notify: decides nothing
 }
 
 func nonEmpty(list []string) []string {

@@ -366,18 +366,38 @@ func TestNotifyChecksItsWords(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "n")
 	next := notified(t, path)
-	if err := notify(path, []string{"STATUS=warming up", "X=1"}); err != nil {
+	if err := notify(path, time.Minute, []string{"STATUS=warming up", "X=1"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := next(); got != "STATUS=warming up\nX=1" {
 		t.Errorf("%q", got)
 	}
 	for _, err := range []error{
-		notify(path, []string{"STATUS=a\nMAINPID=1"}), notify("vsock:1:2", nil), notify(path+"x", []string{"READY=1"}),
+		notify(path, time.Minute, []string{"STATUS=a\nMAINPID=1"}), notify("vsock:1:2", time.Minute, nil),
+		notify(path+"x", time.Minute, []string{"READY=1"}),
 	} {
 		if err == nil {
 			t.Error("no error")
 		}
+	}
+}
+
+func TestServiceManagerThatDoesNotReadHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "n")
+	pc, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	const queues = 100_000 // longer than what any system lets wait
+	for range queues {
+		if err = notify(path, 50*time.Millisecond, []string{"READY=1"}); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Errorf("%d notifications were taken and none was read", queues)
 	}
 }
 

@@ -2,7 +2,6 @@ package graceful
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -36,7 +35,7 @@ func (u *Upgrader) wait(ctx context.Context, report func(error)) error {
 	if report == nil {
 		report = func(err error) {
 			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
+				u.sys.complain(err)
 			}
 		}
 	}

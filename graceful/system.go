@@ -1,6 +1,9 @@
 package graceful
 
-import "os"
+import (
+	"fmt"
+	"os"
+)
 
 // system is what this package asks of the operating system. Tests bring their own, so that most of them need no
 // process.
@@ -26,7 +29,22 @@ type system struct {
 	// terminate asks a process to end.
 	terminate func(pid int) error
 	exit      func(code int)
+	// complain tells whoever looks at the standard error.
+	complain func(err error)
 }
+
+// end ends the process, and says why if that is an error.
+func (s system) end(err error) {
+	if err == nil {
+		s.exit(0)
+		return
+	}
+	s.complain(err)
+	s.exit(1)
+}
+
+// complain is what realSystem has for it.
+func complain(err error) { fmt.Fprintln(os.Stderr, err) }
 
 // command is a process to be started.
 type command struct {

@@ -33,6 +33,7 @@ func realSystem() system {
 		start:     startProcess,
 		terminate: func(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) },
 		exit:      os.Exit,
+		complain:  complain,
 	}
 }
 

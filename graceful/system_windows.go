@@ -26,6 +26,7 @@ func realSystem() system {
 		start:     func(command) (child, error) { return nil, ErrUnsupported },
 		terminate: func(int) error { return ErrUnsupported },
 		exit:      os.Exit,
+		complain:  complain,
 	}
 }
 
