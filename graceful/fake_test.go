@@ -24,7 +24,7 @@ type fakeSystem struct {
 	fds   map[int]*os.File
 	exits []int
 	told  []error // complaints
-	terms []int // processes that were asked to end
+	terms []int   // processes that were asked to end
 
 	// born is what a started process does. It gets its Upgrader, or the error of making it.
 	born func(c *fakeChild)
