@@ -31,7 +31,7 @@ func (s *DServer) startUnit(u *unit) error {
 
 // The reasons why a name leads to no sandbox.
 var (
-	errNoSandbox = errors.New("there is no such sandbox")
+	errNoSandbox = errors.New("no sandbox has this name")
 	errAmbiguous = errors.New("several sandboxes differ from this name in case only")
 )
 
@@ -52,7 +52,7 @@ func (s *DServer) findUnit(name string) (*unit, error) {
 		found = u
 	}
 	if found == nil {
-		return nil, errNoSandbox
+		return nil, fmt.Errorf("%w; there are: %s", errNoSandbox, s.unitNames())
 	}
 	return found, nil
 }
@@ -78,7 +78,7 @@ func (s *DServer) selectUnits(args []string) ([]*unit, error) {
 		}
 		u, err := s.findUnit(name)
 		if err != nil {
-			return nil, fmt.Errorf("sandbox %q: %w (there are: %s)", name, err, s.unitNames())
+			return nil, fmt.Errorf("sandbox %q: %w", name, err)
 		}
 		wanted[u] = true
 	}
