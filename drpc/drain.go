@@ -143,11 +143,15 @@ func (e *endpoint) sayGoaway(ctx context.Context) {
 	}
 }
 
-// sayGoaway asks the peer to move, once the session is no longer in its first moments.
+// sayGoaway asks the peer to move, once the session is no longer in its first moments. A connection that comes up as a
+// drain begins is found by the drain and finds it, and says it once all the same.
 func (s *session) sayGoaway(spread time.Duration) {
 	l := s.link.Load()
 	if l == nil || s.getState() != stateOk {
 		return // when it comes up it is told
+	}
+	if l.toldToMove.Swap(true) {
+		return
 	}
 	body := strconv.Itoa(int(spread / time.Millisecond))
 	age := s.since.Since()

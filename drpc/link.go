@@ -28,10 +28,10 @@ type link struct {
 	// running is the number of requests received and not answered yet.
 	running atomic.Int32
 	cancels cancels
+	// held is the bytes of those requests, as far as they count against a limit.
+	held atomic.Int64
 	// until is when the session age ends the link, a clock.Time, 0 for never.
 	until atomic.Int64
-	// held is the bytes of those that count.
-	held atomic.Int64
 	// served says that the peer has called over this link, so that it may wait for replies.
 	served atomic.Bool
 	// resting says that somebody waits for running to be zero, and is told by rested.
@@ -41,6 +41,8 @@ type link struct {
 	movedOnce sync.Once
 	moved     chan struct{}
 	movedAt   atomic.Int64 // when it said so on an accepted session, a clock.Time
+	// toldToMove says that this side has asked the peer to move.
+	toldToMove atomic.Bool
 
 	silence silence
 	// watched is how many messages of broadcasts wait for the outcome of their write.

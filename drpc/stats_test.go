@@ -206,6 +206,12 @@ func TestStatsCountGoaways(t *testing.T) {
 	polltest.Until(t, "both have counted it", func() bool {
 		return srv.Stats().GoawaysSent == 1 && cli.Stats().GoawaysReceived == 1
 	})
+	for _, s := range srv.(*endpoint).hub.all() {
+		s.sayGoaway(0) // as one does that comes up when the drain has found it
+	}
+	if n := srv.Stats().GoawaysSent; n != 1 {
+		t.Errorf("%d goaways over one connection", n)
+	}
 	_ = sess.Close()
 	if err := polltest.Receive(t, "the end of the drain", left); err != nil {
 		t.Error(err)
