@@ -155,3 +155,19 @@ func FuzzSettings(f *testing.F) {
 		}
 	})
 }
+
+func TestLevelPrefixesReachALoggerThatHasNone(t *testing.T) {
+	capture(t)
+	l, out := glog.New(), &buffer{}
+	if err := l.SetConfig(glog.Config{Writer: out, Level: LevelAll, HeaderPrint: true, LevelPrint: true}); err != nil {
+		t.Fatal(err)
+	}
+	SetLogger(l)
+	if err := SetConfigWithMap(map[string]any{"levelPrefixes": map[string]any{"warn": "BEWARE"}}); err != nil {
+		t.Fatal(err)
+	}
+	Warning(t.Context(), "of the dog")
+	if !strings.Contains(out.String(), "[BEWARE] of the dog") {
+		t.Errorf("%q", out.String())
+	}
+}

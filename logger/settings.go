@@ -150,6 +150,9 @@ var severityNames = map[string]int{
 
 // setLevelPrefixes takes severity names or glog's numbers as keys.
 func setLevelPrefixes(c *glog.Config, value any) error {
+	if c.LevelPrefixes == nil { // as a logger may have been given
+		c.LevelPrefixes = make(map[int]string)
+	}
 	for name, prefix := range gconv.MapStrStr(value) {
 		level, ok := severityNames[strings.ToUpper(name)]
 		if !ok {
