@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -23,14 +24,14 @@ var (
 
 // Manager holds processes under their names.
 type Manager struct {
-	mu        sync.Mutex
-	procs     map[string]*Process
-	reloading map[string]bool
+	mu      sync.Mutex
+	procs   map[string]*Process
+	reloads map[string]*reload // under way
 }
 
 // NewManager returns an empty manager.
 func NewManager() *Manager {
-	return &Manager{procs: map[string]*Process{}, reloading: map[string]bool{}}
+	return &Manager{procs: map[string]*Process{}, reloads: map[string]*reload{}}
 }
 
 // NewProcess makes a process of a program, its arguments and additions to its environment. Its name is the program's base
@@ -141,6 +142,7 @@ func (m *Manager) StartAll() error {
 // StopAllProcesses stops all processes, by priority, high first: those of one priority together, the next when they have
 // ended.
 func (m *Manager) StopAllProcesses() {
+	m.stopReloads(func(string) bool { return true })
 	for _, group := range slices.Backward(byPriority(m.sorted())) {
 		together(group, func(p *Process) { p.Stop(true) })
 	}
@@ -202,6 +204,7 @@ func (m *Manager) StartProcess(name string, wait bool) (bool, error) {
 // StopProcess is Process.Stop. It returns true when the process has ended or, without wait, is being stopped. An error wraps
 // ErrUnknownName, or with wait ErrNotStopped.
 func (m *Manager) StopProcess(name string, wait bool) (bool, error) {
+	m.stopReloads(func(other string) bool { return other == name })
 	p, err := m.find(name)
 	if err != nil {
 		return false, err
@@ -218,7 +221,7 @@ func (p *Process) upError() error {
 	info := p.GetProcessInfo()
 	switch State(info.State) {
 	case Stopped, Stopping, Backoff, Fatal, Unknown:
-		return fmt.Errorf("%w: %s is %s %s", ErrNotRunning, info.Name, info.StateName, info.SpawnErr)
+		return fmt.Errorf("%w: %s is %s", ErrNotRunning, info.Name, strings.TrimSpace(info.StateName+" "+info.SpawnErr))
 	}
 	return nil // it was up, though it may have ended since
 }

@@ -109,3 +109,44 @@ func TestAProgramThatDoesNotComeUpIsAnError(t *testing.T) {
 		stuck.children[0].end(0)
 	})
 }
+
+func TestAStopHoldsForTheProgramThatAReloadHasStarted(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(m *Manager){
+		"one": func(m *Manager) { _, _ = m.StopProcess("app", true) },
+		"all": (*Manager).StopAllProcesses,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := NewManager()
+				s := newStage(func(int, *fakeChild) error { return nil }, ProcName("app"), ProcStartSecs(5))
+				m.Add("app", s.Process)
+				m.Add("other", newStage(func(int, *fakeChild) error { return nil }, ProcName("other")).Process)
+				s.Start(true)
+				reloaded := make(chan error, 1)
+				go func() {
+					_, err := m.GracefulReload("app", true)
+					reloaded <- err
+				}()
+				synctest.Wait() // until the next program needs five seconds to be up
+				stop(m)
+				if err := <-reloaded; !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), "stopped amid") {
+					t.Errorf("the reload: %v", err)
+				}
+				if m.Find("app") != s.Process || s.GetState() != Stopped || len(s.children) != 2 {
+					t.Errorf("%+v, %d programs", m.Find("app").GetProcessInfo(), len(s.children))
+				}
+				for i, c := range s.children {
+					if !waitFor(c.ended, 0) {
+						t.Errorf("program %d runs on", i+1)
+					}
+				}
+				if ok, err := m.GracefulReload("app", true); !ok || err != nil {
+					t.Errorf("the next reload: %v, %v", ok, err)
+				}
+				m.StopAllProcesses()
+			})
+		})
+	}
+}
