@@ -20,8 +20,7 @@ func (b *EventBus) AsyncPublish(e IEvent) {
 		return
 	}
 	if err := b.queue.tryPush(e); err != nil {
-		b.dropped.Add(1)
-		b.report(e, wrap(err))
+		b.lose(e, wrap(err))
 	}
 }
 
@@ -70,8 +69,7 @@ func (b *EventBus) Close(ctx context.Context) error {
 	}
 	left := b.queue.discard()
 	for _, e := range left {
-		b.dropped.Add(1)
-		b.report(e, wrap(ErrClosed))
+		b.lose(e, wrap(ErrClosed))
 	}
 	return fmt.Errorf("eventbus: closed with %d events not handled: %w", len(left), err)
 }
@@ -89,8 +87,17 @@ func (b *EventBus) handle(e IEvent) {
 	}
 }
 
-// report tells what became of an asynchronous event. It does not panic, whatever it calls does.
-func (b *EventBus) report(e IEvent, err error) {
+// report tells what an asynchronous event has come to.
+func (b *EventBus) report(e IEvent, err error) { b.tell(e, err, b.log) }
+
+// lose counts and tells an event that no listener has seen.
+func (b *EventBus) lose(e IEvent, err error) {
+	b.dropped.Add(1)
+	b.tell(e, err, b.logDrop)
+}
+
+// tell tells OnError, or log without it. It does not panic, whatever it calls does.
+func (b *EventBus) tell(e IEvent, err error, log func(IEvent, error)) {
 	defer func() {
 		if v := recover(); v != nil {
 			logger.Errorf(context.Background(), "eventbus %s: reporting %q panicked: %v", b.name, err, v)
@@ -100,22 +107,23 @@ func (b *EventBus) report(e IEvent, err error) {
 		b.config.OnError(e, err)
 		return
 	}
-	b.log(e, err)
+	log(e, err)
 }
 
 // warnEvery is the pause between two lines that say that events are dropped.
 const warnEvery = time.Second
 
-// log is the default of OnError. Data of events are not logged.
+// logDrop is the default of OnError for what is dropped.
+func (b *EventBus) logDrop(_ IEvent, err error) {
+	now, last := time.Now().UnixNano(), b.warned.Load()
+	if (last == 0 || now-last >= int64(warnEvery)) && b.warned.CompareAndSwap(last, now) {
+		logger.Warningf(context.Background(), "eventbus %s: events are dropped, %d so far: %v", b.name, b.Dropped(), err)
+	}
+}
+
+// log is the default of OnError for all else. Data of events are not logged.
 func (b *EventBus) log(e IEvent, err error) {
 	ctx := context.Background()
-	if errors.Is(err, ErrQueueFull) || errors.Is(err, ErrClosed) {
-		now, last := time.Now().UnixNano(), b.warned.Load()
-		if (last == 0 || now-last >= int64(warnEvery)) && b.warned.CompareAndSwap(last, now) {
-			logger.Warningf(ctx, "eventbus %s: events are dropped, %d so far: %v", b.name, b.Dropped(), err)
-		}
-		return
-	}
 	var p *PanicError
 	if errors.As(err, &p) {
 		logger.Errorf(ctx, "eventbus %s: %v\n%s", b.name, err, p.Stack)

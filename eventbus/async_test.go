@@ -3,6 +3,7 @@ package eventbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -160,6 +161,11 @@ func TestEnqueueWaitsForRoom(t *testing.T) {
 		if len(running) != 3 || b.Dropped() != 0 {
 			t.Errorf("%d ran, %d dropped; want 3 and 0", len(running), b.Dropped())
 		}
+		over, end := context.WithCancelCause(t.Context())
+		end(errTest)
+		if err := b.Enqueue(over, NewEvent("a", nil)); !errors.Is(err, errTest) {
+			t.Errorf("with a context that is over: %v", err)
+		}
 		if err := b.Enqueue(t.Context(), nil); !errors.Is(err, ErrNilEvent) {
 			t.Errorf("Enqueue(nil) = %v", err)
 		}
@@ -282,11 +288,7 @@ func (l *lines) Log(level int, v ...interface{}) {}
 func (l *lines) LogF(level int, format string, v ...interface{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, a := range v {
-		if err, ok := a.(error); ok {
-			l.text = append(l.text, strings.Fields(format)[1]+" "+err.Error())
-		}
-	}
+	l.text = append(l.text, fmt.Sprintf(format, v...))
 }
 
 // TestLogIsToldWithoutOnError is not parallel: the level of the log belongs to the process.
@@ -306,6 +308,11 @@ func TestLogIsToldWithoutOnError(t *testing.T) {
 		must(t, b.Listen("panic", ListenerFunc(panics)))
 		b.AsyncPublish(NewEvent("fail", nil))
 		b.AsyncPublish(NewEvent("panic", nil))
+		other := New("other") // whose end is a failure like any other here
+		must(t, other.Close(t.Context()))
+		must(t, b.Listen("forward", ListenerFunc(func(e IEvent) error { return other.Enqueue(t.Context(), NewEvent("b", nil)) })))
+		b.AsyncPublish(NewEvent("forward", nil))
+		b.AsyncPublish(NewEvent("forward", nil))
 		must(t, b.Close(t.Context()))
 		for range 3 {
 			b.AsyncPublish(NewEvent("fail", nil)) // one line for those of a second
@@ -313,9 +320,14 @@ func TestLogIsToldWithoutOnError(t *testing.T) {
 		time.Sleep(warnEvery)
 		b.AsyncPublish(NewEvent("fail", nil))
 	})
-	if len(out.text) != 4 || !strings.Contains(out.text[0], "test") || !strings.Contains(out.text[1], "eventbus.panics") ||
-		!strings.Contains(out.text[2], "closed") || !strings.Contains(out.text[3], "closed") {
-		t.Errorf("logged %q", out.text)
+	want := []string{"test", "eventbus.panics", `event "forward"`, `event "forward"`, "dropped, 1 so far", "dropped, 4 so far"}
+	if len(out.text) != len(want) {
+		t.Fatalf("logged %q", out.text)
+	}
+	for i, text := range want {
+		if !strings.Contains(out.text[i], text) {
+			t.Errorf("line %d is %q, want %q in it", i, out.text[i], text)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ type Config struct {
 	ContinueOnError bool
 	// OnError is told each asynchronous event that failed or was dropped. The error of a failed one is what Publish
 	// returns; that of a dropped one matches [ErrQueueFull] or [ErrClosed]. The function is called on the goroutine of
-	// the worker, for dropped ones on that of the publisher, and by several at once. Nil writes to the log: errors, panics
+	// the worker, for dropped ones on that of the publisher, and by several at once. For an AsyncPublish of nil the event is
+	// nil and the error matches [ErrNilEvent]. Nil writes to the log: errors, panics
 	// with their stack, and once a second that events are dropped.
 	OnError func(e IEvent, err error)
 }

@@ -39,8 +39,8 @@ func (q *queue) tryPush(e IEvent) error {
 
 // push adds an event as soon as there is room.
 func (q *queue) push(ctx context.Context, e IEvent) error {
-	if err := ctx.Err(); err != nil {
-		return err // a select would choose at random
+	if ctx.Err() != nil { // a select would choose at random
+		return context.Cause(ctx)
 	}
 	select {
 	case q.slots <- struct{}{}:
