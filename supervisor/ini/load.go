@@ -16,7 +16,8 @@ import (
 // skipped are the sections about supervisord itself.
 var skipped = []string{"supervisord", "supervisorctl", "unix_http_server", "inet_http_server"}
 
-// LoadFile reads the programs of a file. %(here)s is its directory.
+// LoadFile reads the programs of a file. %(here)s is its directory. An error about the content wraps an *Error; others are
+// those of package os.
 func LoadFile(path string) ([]process.ProcOptions, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -17,8 +17,8 @@ const Variable = "DMICRO_LIFELINE"
 var ErrNotSupervised = errors.New("lifeline: not started with a life-line")
 
 // Join returns a channel that is closed when the supervisor of this process is gone; the program should then finish what
-// it has and end. If the supervisor wants beats, they are sent until ctx ends, so ctx should live as long as the
-// process. Join takes the variable out of the environment and keeps the descriptor from the programs that this one
+// it has and end. If the supervisor wants beats, they are sent until ctx ends, and so does the watching: ctx should live as
+// long as the process. Join takes the variable out of the environment and keeps the descriptor from the programs that this one
 // starts; a second Join therefore returns ErrNotSupervised.
 //
 // Call it early: a supervisor that wants beats counts from the start of the process.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -180,7 +181,13 @@ func (c *osChild) signalGroup(s sigNum) error {
 
 func (c *osChild) groupAlive() bool { return groupAlive(c.pid()) }
 
-func (c *osChild) binary() (os.FileInfo, error) { return os.Stat(c.cmd.Path) }
+func (c *osChild) binary() (os.FileInfo, error) {
+	path := c.cmd.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.cmd.Dir, path)
+	}
+	return os.Stat(path)
+}
 
 func (c *osChild) beats() <-chan struct{} {
 	if c.line == nil {

@@ -27,6 +27,7 @@ type fakeChild struct {
 	leaves  bool // has more in its group that ends with TERM
 	ignores bool // has more in its group that ends with KILL only
 	freed   bool
+	slow    time.Duration // of release
 	file    fs.FileInfo
 }
 
@@ -73,7 +74,7 @@ func (c *fakeChild) signalGroup(s sigNum) error {
 }
 
 func (c *fakeChild) groupAlive() bool { return c.leaves || c.ignores }
-func (c *fakeChild) release()         { c.freed = true }
+func (c *fakeChild) release()         { time.Sleep(c.slow); c.freed = true }
 func (c *fakeChild) binary() (os.FileInfo, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -404,4 +405,96 @@ func TestEveryStateHasItsNumberAndName(t *testing.T) {
 	if p.move(Running, ""); p.GetState() != Unknown {
 		t.Errorf("a step that is not in the table led to %v", p.GetState())
 	}
+}
+
+func TestAStartRightAfterTheEndIsNotLost(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]bool{"waiting": true, "not waiting": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(func(_ int, c *fakeChild) error { c.slow = time.Second; return nil }, ProcStartSecs(0), ProcAutoReStart(AutoReStartFalse))
+				s.Start(true)
+				s.children[0].end(0)
+				synctest.Wait() // Exited, and what it had is still given back
+				s.Start(wait)
+				time.Sleep(2 * time.Second)
+				if got := s.GetState(); got != Running || len(s.children) != 2 {
+					t.Errorf("state %v, %d programs", got, len(s.children))
+				}
+				s.Stop(true)
+			})
+		})
+	}
+}
+
+func TestAStartFromOnChangeWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	for state, end := range map[State]func(*stage){
+		Stopped: func(s *stage) { s.Stop(true) },
+		Exited:  func(s *stage) { s.children[0].end(0) },
+	} {
+		t.Run(state.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var s *stage
+				again := true
+				s = newStage(func(int, *fakeChild) error { return nil }, ProcStartSecs(0), ProcAutoReStart(AutoReStartFalse),
+					ProcOnChange(func(i *Info) {
+						if again && i.StateName == state.String() {
+							again = false
+							s.Start(false)
+						}
+					}))
+				s.Start(true)
+				end(s)
+				time.Sleep(2 * time.Second)
+				if got := s.GetState(); got != Running || len(s.children) != 2 {
+					t.Errorf("state %v, %d programs", got, len(s.children))
+				}
+				s.Stop(true)
+			})
+		})
+	}
+}
+
+func TestAStopTakesBackAStartThatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(_ int, c *fakeChild) error { c.slow = time.Second; return nil }, ProcStartSecs(0))
+		s.Start(true)
+		s.Stop(false)
+		synctest.Wait()
+		s.Start(false)
+		s.Stop(true)
+		time.Sleep(2 * time.Second)
+		if got := s.GetState(); got != Stopped || len(s.children) != 1 {
+			t.Errorf("state %v, %d programs", got, len(s.children))
+		}
+	})
+}
+
+func TestAStopWaitsForAProgramThatFollowsOneThatCouldNotBeKilled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(n int, c *fakeChild) error {
+			c.ends = map[sigNum]bool{}
+			if n == 1 {
+				after(c, time.Minute, 0)
+			} else {
+				c.ends[syscall.SIGKILL] = true
+			}
+			return nil
+		}, ProcStartSecs(0), ProcHeartbeat(4*time.Second), ProcStopWaitSecs(1))
+		s.Start(true)
+		time.Sleep(30 * time.Second)
+		if got := s.GetState(); got != Unknown {
+			t.Fatalf("state %v", got)
+		}
+		time.Sleep(31 * time.Second) // it is gone after all, and the next one runs
+		s.Stop(true)
+		if got := s.GetState(); got != Stopped || len(s.children) < 2 {
+			t.Errorf("state %v, %d programs", got, len(s.children))
+		}
+	})
 }

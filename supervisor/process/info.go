@@ -9,13 +9,15 @@ import (
 type Info struct {
 	Name string `json:"name"` // see ProcName
 	// Description is a line for people: pid and uptime, or since when it does not run.
-	Description   string `json:"description"`
-	Start         int    `json:"start"`
-	Stop          int    `json:"stop"`
-	Now           int    `json:"now"`
-	State         int    `json:"state"`
-	StateName     string `json:"statename"`
-	SpawnErr      string `json:"spawnerr"`
+	Description string `json:"description"`
+	Start       int    `json:"start"`
+	Stop        int    `json:"stop"`
+	Now         int    `json:"now"`
+	State       int    `json:"state"`
+	StateName   string `json:"statename"`
+	// SpawnErr says why the state is Backoff, Fatal or Unknown, or why a frozen program was ended.
+	SpawnErr string `json:"spawnerr"`
+	// ExitStatus is that of the last end: 0 if there was none, -1 after a signal.
 	ExitStatus    int    `json:"exitstatus"`
 	Logfile       string `json:"logfile"`
 	StdoutLogfile string `json:"stdout_logfile"`

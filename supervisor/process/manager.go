@@ -187,7 +187,7 @@ func (m *Manager) GetProcessInfo(name string) (*Info, error) {
 	return p.GetProcessInfo(), nil
 }
 
-// StartProcess is Process.Start. It returns true when the process runs or, without wait, is being started. An error wraps
+// StartProcess is Process.Start. It returns true when the process runs, or is being started or restarted. An error wraps
 // ErrUnknownName, or with wait ErrNotRunning.
 func (m *Manager) StartProcess(name string, wait bool) (bool, error) {
 	p, err := m.find(name)

@@ -47,7 +47,7 @@ type ProcOptions struct {
 	// StartRetries, default 3, is how many starts in a row may fail before the state is Fatal, at least 1.
 	StartRetries int
 	// RestartPause is how many seconds lie between two starts. With 0 it is one second more with each start that failed, at
-	// most 30; three seconds when the program had run for less than two; none otherwise.
+	// most 30; three seconds when the program had been Running for less than two; none otherwise.
 	RestartPause int
 	// User is who the program runs as: a name or number, and perhaps a group, "app" or "app:www". It gets the user's
 	// groups, HOME, USER and LOGNAME. Only root may name another user.
@@ -94,8 +94,8 @@ type ProcOptions struct {
 	// as frozen, is killed and, unless AutoReStart is false, started again. A quarter more is granted, in case it was the
 	// supervisor that slept. It implies Lifeline.
 	Heartbeat time.Duration
-	// OnChange is called with each new state, in order, on the goroutine that drives the process. It must not wait for
-	// that process.
+	// OnChange is called with each new state, in order: with the Starting of a Start on the goroutine that calls it, with all
+	// others on the one that drives the process. It must not wait for that process.
 	OnChange func(*Info)
 
 	errs []error

@@ -112,7 +112,7 @@ func (p plan) backoff(failed int) time.Duration {
 	return min(time.Duration(min(failed, math.MaxInt16))*time.Second, maxBackoff)
 }
 
-// restartPause is the pause before a program that had run for so long is started again.
+// restartPause is the pause before a program that had been Running for so long is started again.
 func (p plan) restartPause(lived time.Duration) time.Duration {
 	switch {
 	case p.pauseTime > 0:

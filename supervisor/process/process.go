@@ -16,6 +16,7 @@ type Process struct {
 	mu     sync.Mutex
 	status status
 	run    *run // nil when nothing is to happen
+	again  bool // a Start waits for the end of run
 }
 
 // status is what is known of a process at a moment.
@@ -52,13 +53,29 @@ func cmdOptions(cmd string, environment map[string]string) ProcOptions {
 	return o
 }
 
-// Start starts the program unless it is looked after already. With wait it returns when the program is up (Running) or
-// will not be; GetState tells which. A process that is being stopped is started when the stop is over.
+// Start starts the program unless it is looked after already, as one that is being restarted is. With wait it returns when
+// the program that it starts is up (Running) or will not be; GetState tells which. A process that is being stopped, or has
+// ended a moment ago, is started when all that is over, unless a Stop comes before.
 func (p *Process) Start(wait bool) {
+	if !wait && p.startLater() {
+		return
+	}
 	r := p.begin()
 	if r != nil && wait {
 		<-r.settled
 	}
+}
+
+// startLater notes that the process is to be started when the run that is ending is over, and tells whether one is. Nobody
+// is held up by that end: it may be the driving goroutine that asks, in OnChange.
+func (p *Process) startLater() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.run == nil || !p.run.stopped() {
+		return false
+	}
+	p.again = !waitFor(p.run.stuck, 0)
+	return true
 }
 
 // begin returns the run that is on, or a new one. It returns nil if the program of the old one cannot be killed.
@@ -74,13 +91,14 @@ func (p *Process) begin() *run {
 			go r.loop()
 			return r
 		}
+		stuck := r.stuck
 		p.mu.Unlock()
 		if !r.stopped() {
 			return r
 		}
 		select {
 		case <-r.done:
-		case <-r.stuck:
+		case <-stuck:
 			return nil
 		}
 	}
@@ -92,21 +110,24 @@ func (p *Process) begin() *run {
 func (p *Process) Stop(wait bool) {
 	p.mu.Lock()
 	r := p.run
-	p.mu.Unlock()
+	p.again = false
 	if r == nil {
+		p.mu.Unlock()
 		return
 	}
+	stuck := r.stuck
+	p.mu.Unlock()
 	r.halt()
 	if wait {
 		select {
 		case <-r.done:
-		case <-r.stuck:
+		case <-stuck:
 		}
 	}
 }
 
 // Signal sends a signal to the program, with sigChildren to its whole process group. After TERM, INT, QUIT and HUP a
-// CONT is sent. An error wraps os.ErrProcessDone when the program does not live, and errors.ErrUnsupported where there are
+// CONT is sent. The error is os.ErrInvalid for a signal that is no syscall.Signal; it wraps os.ErrProcessDone when the program does not live, and errors.ErrUnsupported where there are
 // no groups.
 func (p *Process) Signal(sig os.Signal, sigChildren bool) error {
 	s, ok := sig.(sigNum)
@@ -165,10 +186,13 @@ func (p *Process) move(next State, why string) {
 	}
 }
 
-// began notes a program that was started.
+// began notes a program that was started: one that can be killed, as far as is known.
 func (p *Process) began(c child) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if waitFor(p.run.stuck, 0) {
+		p.run.stuck = make(chan struct{})
+	}
 	p.status.child, p.status.start = c, time.Now()
 }
 
@@ -179,10 +203,14 @@ func (p *Process) exited(c child) {
 	p.status.child, p.status.stop, p.status.last = nil, time.Now(), c.result()
 }
 
-// ended notes that a run is over.
+// ended notes that a run is over, and begins another one if a Start has waited for that.
 func (p *Process) ended(r *run) {
 	p.mu.Lock()
-	p.run = nil
+	again := p.again
+	p.run, p.again = nil, false
 	p.mu.Unlock()
 	close(r.done)
+	if again {
+		p.begin()
+	}
 }

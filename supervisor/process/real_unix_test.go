@@ -470,3 +470,15 @@ func TestAReloadNeverLeavesNobodyRunning(t *testing.T) {
 		t.Errorf("a reload that failed harmed the old one: %+v", next.GetProcessInfo())
 	}
 }
+
+func TestTheFileOfARelativeCommandIsThatInTheDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "app"), []byte("new"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := &osChild{cmd: &exec.Cmd{Path: "./app", Dir: dir}}
+	if info, err := c.binary(); err != nil || info.Size() != 3 {
+		t.Errorf("%v, %v", info, err)
+	}
+}

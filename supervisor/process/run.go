@@ -16,11 +16,11 @@ type run struct {
 	plan plan
 	out  outputs
 
-	stop    chan struct{} // closed to ask for a stop
+	stop    chan struct{} // closed to ask for a stop, and when no restart follows: a Start then waits for the end
 	halt    func()        // closes it, once
 	settled chan struct{} // closed when the program is up, or will not be
 	settle  func()        // closes it, once
-	stuck   chan struct{} // closed when it cannot be killed
+	stuck   chan struct{} // closed when the program cannot be killed; made anew for the next one, under Process.mu
 	done    chan struct{} // closed when all is over
 }
 
@@ -38,6 +38,7 @@ func (r *run) loop() {
 	defer r.p.ended(r)
 	defer r.settle()
 	if err := r.prepare(); err != nil {
+		r.halt()
 		r.p.move(Backoff, err.Error())
 		r.p.move(Fatal, err.Error())
 		return
@@ -77,10 +78,16 @@ func openLog(o ProcOptions, spec string, maxBytes, backups int) (proclog.Logger,
 	return proclog.Open(spec, proclog.Config{Name: o.Name, MaxBytes: int64(maxBytes), Backups: backups})
 }
 
-// close gives the logs back. What they could not write shows in them, not here.
+// close gives the logs back. What they could not write shows in them, not here. One that hangs does not keep the process
+// from ending.
 func (o outputs) close() {
-	_ = o.stdout.Close()
-	_ = o.stderr.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = o.stdout.Close()
+		_ = o.stderr.Close()
+	}()
+	waitFor(done, drainTime)
 }
 
 // up starts the program until it stays up. It returns nil when it does not, or shall not; the state says which.
@@ -100,6 +107,7 @@ func (r *run) up() *watch {
 			return nil
 		}
 		if failed >= r.plan.starts {
+			r.halt()
 			r.p.move(Fatal, err.Error())
 			return nil
 		}
@@ -160,8 +168,12 @@ func (r *run) attend(w *watch) bool {
 		why = r.frozen().Error()
 		r.kill(w)
 	}
+	again := r.plan.restarts(w.result().code)
+	if !again {
+		r.halt()
+	}
 	r.over(w, Exited, why)
-	return r.plan.restarts(w.result().code) && r.pause(r.plan.restartPause(time.Since(began)))
+	return again && r.pause(r.plan.restartPause(time.Since(began)))
 }
 
 // over is called when a program has ended by itself. What it has left in its process group is killed: it would hold the

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"syscall"
 	"time"
 )
@@ -20,7 +21,9 @@ func (r *run) end(w *watch) {
 		if r.plan.stopAsGroup || s == killSignal {
 			send = w.signalGroup
 		}
-		_ = send(s) // it may have ended this moment
+		if err := send(s); errors.Is(err, errors.ErrUnsupported) { // there are no groups here
+			_ = w.signal(s)
+		} // any other error: it may have ended this moment
 		if waitFor(w.exited(), r.plan.stopTime) {
 			break
 		}

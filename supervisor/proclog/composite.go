@@ -5,7 +5,7 @@ import "errors"
 // composite writes to several loggers. It is never changed after it was made.
 type composite []Logger
 
-// Write reports the whole of b as taken when at least one logger took it, and the errors of the others.
+// Write reports the whole of b as taken when at least one logger took it; what the others could not take is lost to them.
 func (c composite) Write(b []byte) (int, error) {
 	var errs []error
 	for _, l := range c {

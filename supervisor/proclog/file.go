@@ -175,8 +175,9 @@ func (f *file) rotate() error {
 		return f.empty()
 	}
 	time.Sleep(rotatePause - time.Since(f.rotated)) // mostly it has long been over
-	f.rotated = time.Now()
-	if err := f.out.Rotate(); err != nil {
+	err := f.out.Rotate()
+	f.rotated = time.Now() // behind it: the old file is named after a moment amid it
+	if err != nil {
 		return fmt.Errorf("proclog: %w", err)
 	}
 	return nil

@@ -24,7 +24,7 @@ type Config struct {
 //	syslog                       the system log of this machine
 //	syslog@[tcp:|udp:]host[:port]  one elsewhere; udp and 514 unless given
 //	anything else                a file, made with mode 0600 if it is missing, its directory with 0755
-//	a, b                         both; what one of them cannot take still goes to the others
+//	a, b                         both; what one of them cannot take still goes to the others, but one that hangs holds them up
 //
 // A file that exists must be a regular one. Two loggers of one file share its writer; the limits are those of the
 // first. A remote system log need not be there yet: it is dialled when there is something to write. Where there is no

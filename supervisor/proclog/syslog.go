@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,11 +30,14 @@ type sysLogger struct {
 	dial func(tag string) (*syslog.Writer, error)
 	name string
 
-	mu     sync.Mutex
-	pid    int
+	// Not under the lock, which a write that hangs has.
+	pid    atomic.Int64
+	closed atomic.Bool
+
+	mu     sync.Mutex // held through a write, however long it takes
 	out    *syslog.Writer
+	shown  int64 // the pid that out shows
 	nextAt time.Time
-	closed bool
 }
 
 func openSyslog(network, address, name string) (Logger, error) {
@@ -60,14 +64,7 @@ func probe(network, address string) error {
 }
 
 // SetPid makes the following messages carry "name(pid)"; the pid in brackets that the syslog package adds is our own.
-func (l *sysLogger) SetPid(pid int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if pid != l.pid {
-		l.pid = pid
-		l.drop()
-	}
-}
+func (l *sysLogger) SetPid(pid int) { l.pid.Store(int64(pid)) }
 
 func (l *sysLogger) Write(b []byte) (int, error) {
 	l.mu.Lock()
@@ -89,8 +86,12 @@ func (l *sysLogger) Write(b []byte) (int, error) {
 }
 
 func (l *sysLogger) connect() error {
+	if pid := l.pid.Load(); pid != l.shown {
+		l.drop()
+		l.shown = pid
+	}
 	switch {
-	case l.closed:
+	case l.closed.Load():
 		return fmt.Errorf("proclog: the system log: %w", net.ErrClosed)
 	case l.out != nil:
 		return nil
@@ -107,10 +108,10 @@ func (l *sysLogger) connect() error {
 }
 
 func (l *sysLogger) tag() string {
-	if l.pid == 0 {
+	if l.shown == 0 {
 		return l.name
 	}
-	return l.name + "(" + strconv.Itoa(l.pid) + ")"
+	return l.name + "(" + strconv.FormatInt(l.shown, 10) + ")"
 }
 
 func (l *sysLogger) drop() {
@@ -120,10 +121,18 @@ func (l *sysLogger) drop() {
 	}
 }
 
+// Close waits for nothing: a write that hangs must not hold up who stops a program.
 func (l *sysLogger) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	l.drop()
+	l.closed.Store(true)
+	if l.mu.TryLock() {
+		defer l.mu.Unlock()
+		l.drop()
+		return nil
+	}
+	go func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.drop()
+	}()
 	return nil
 }

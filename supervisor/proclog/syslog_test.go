@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/osgochina/dmicro/internal/polltest"
 )
 
 func TestSyslogTakesLines(t *testing.T) {
@@ -52,4 +54,42 @@ func TestASyslogThatIsDownIsNotDialledAgainAtOnce(t *testing.T) {
 	if _, err = io.WriteString(l, "two\n"); err != errSyslogDown {
 		t.Errorf("the second one does not dial: %v", err)
 	}
+}
+
+// A collector that reads no more must not keep a program from being started or stopped.
+func TestASyslogThatHangsHoldsUpNobodyButTheWrite(t *testing.T) {
+	t.Parallel()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan net.Conn)
+	go func() {
+		defer close(accepted)
+		for {
+			c, err := server.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	l := open(t, "syslog@tcp:"+server.Addr().String(), Config{Name: "app"})
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = io.WriteString(l, strings.Repeat("x", 64<<20)+"\n") // more than any socket takes
+	}()
+	_ = polltest.Receive(t, "the look whether it is there", accepted).Close()
+	c := polltest.Receive(t, "the connection", accepted) // now the write has the lock, and hangs
+	free := make(chan struct{})
+	go func() {
+		defer close(free)
+		l.SetPid(1)
+		_ = l.Close()
+	}()
+	polltest.Receive(t, "the end of SetPid and Close", free)
+	_ = server.Close() // first, or the write would connect again
+	_ = c.Close()
+	polltest.Receive(t, "the end of the write", written)
 }
