@@ -65,6 +65,7 @@ func TestStatsOfASessionAreWhatWentOverIt(t *testing.T) {
 	for range 2 {
 		polltest.Receive(t, "handlers at work", entered)
 	}
+	polltest.Until(t, "the last echo is no longer served", func() bool { return srv.Stats().Serving == 2 }) // its reply overtook that
 	if st := there.Stats(); st.Serving != 2 || st.Calling != 0 {
 		t.Errorf("the server serves %d and calls %d, want 2 and 0", st.Serving, st.Calling)
 	}
