@@ -224,12 +224,14 @@ func (f *field) kill(s *chaosServer) {
 }
 
 func (f *field) freeze(s *chaosServer) {
+	redials := f.client.Endpoint().Stats().Redials
 	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		f.t.Error(err)
 	}
+	// The system still accepts connections for it, so that the session may be back, for a while, before anybody has looked.
 	sessionCut := func() bool {
 		sess, ok := f.client.Endpoint().GetSession(s.address())
-		return !ok || !sess.Health()
+		return !ok || !sess.Health() || f.client.Endpoint().Stats().Redials > redials
 	}
 	polltest.Until(f.t, "the frozen server is found", sessionCut)
 	before := f.calls.Load()
