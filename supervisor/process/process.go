@@ -87,8 +87,7 @@ func (p *Process) begin() *run {
 			r = newRun(p)
 			p.run = r
 			p.mu.Unlock()
-			p.move(Starting, "")
-			go r.loop()
+			r.begin()
 			return r
 		}
 		stuck := r.stuck
@@ -206,11 +205,14 @@ func (p *Process) exited(c child) {
 // ended notes that a run is over, and begins another one if a Start has waited for that.
 func (p *Process) ended(r *run) {
 	p.mu.Lock()
-	again := p.again
-	p.run, p.again = nil, false
+	p.run = nil
+	if p.again {
+		p.run, p.again = newRun(p), false // at once, or a Stop in between would find nothing to stop
+	}
+	next := p.run
 	p.mu.Unlock()
 	close(r.done)
-	if again {
-		p.begin()
+	if next != nil {
+		next.begin()
 	}
 }

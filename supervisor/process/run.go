@@ -33,6 +33,12 @@ func newRun(p *Process) *run {
 	return r
 }
 
+// begin begins the run, which the process has already.
+func (r *run) begin() {
+	r.p.move(Starting, "")
+	go r.loop()
+}
+
 // loop runs until the program has ended for good. It begins in the state Starting.
 func (r *run) loop() {
 	defer r.p.ended(r)
